@@ -1,0 +1,73 @@
+#ifndef SIMILE_EMBEDDER_ENCODER_H_
+#define SIMILE_EMBEDDER_ENCODER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "embedder/tokenizer.h"
+
+namespace simile {
+
+// What a loaded model is. Two models with the same fingerprint give the same vectors.
+struct ModelInfo {
+  std::string name;           // The model directory's last path component.
+  std::string architecture;   // From config.json, e.g. "bert".
+  std::string pooling;        // "mean", "cls" or "max".
+  bool normalized = false;    // True when vectors are scaled to length 1.
+  size_t dimension = 0;       // Floats per vector.
+  size_t tokens_max = 0;      // Longer texts are cut, special tokens included.
+  size_t parameter_count = 0;
+  std::string fingerprint;    // 64 hex digits, SHA-256 over weights, tokenizer and settings.
+  std::string instruction_set;  // What the kernels chosen at start use, e.g. "AVX3_DL".
+};
+
+// Several token sequences laid end to end: no padding, no mask.
+struct PackedBatch {
+  std::span<const uint32_t> ids;
+  std::span<const uint32_t> sequence_start;  // One more entry than sequences; the last is ids.size().
+
+  size_t sequence_count() const { return sequence_start.empty() ? 0 : sequence_start.size() - 1; }
+};
+
+// A loaded model: tokenizer, weights and kernels.
+//
+// Thread safety: immutable after loading; Run may be called together from several threads, each
+// with a workspace of its own.
+class Encoder {
+ public:
+  // Scratch memory of one thread; grows to the largest batch it has seen.
+  class Workspace {
+   public:
+    virtual ~Workspace() = default;
+  };
+
+  virtual ~Encoder() = default;
+
+  virtual const ModelInfo& info() const = 0;
+  virtual const Tokenizer& tokenizer() const = 0;
+  virtual std::unique_ptr<Workspace> NewWorkspace() const = 0;
+
+  // Writes one vector of info().dimension floats per sequence to `vectors`, in order. The vector of
+  // a sequence has the same bits whatever else is in the batch. Every sequence must have 1 to
+  // info().tokens_max ids below tokenizer().vocabulary_size(), and `vectors` must have
+  // sequence_count() * dimension floats: InvalidArgument otherwise, and nothing is written.
+  virtual absl::Status Run(const PackedBatch& batch, Workspace& workspace,
+                           std::span<float> vectors) const = 0;
+};
+
+// Loads a Hugging Face sentence-transformers directory (modules.json, config.json,
+// sentence_bert_config.json, 1_Pooling/config.json, vocab.txt or tokenizer.json,
+// model.safetensors) holding a BERT with mean, cls or max pooling and optional normalisation.
+// NotFound when the directory or a file is missing; DataLoss when a file is damaged or truncated;
+// FailedPrecondition when the model is of a kind this encoder cannot run. The message names the
+// file and the reason. Cost: maps the weights and packs them once (about 0.2 s for 90 MB).
+absl::StatusOr<std::unique_ptr<Encoder>> LoadEncoder(const std::string& model_directory);
+
+}  // namespace simile
+
+#endif  // SIMILE_EMBEDDER_ENCODER_H_

@@ -1,0 +1,338 @@
+#include "server/engine/collection.h"
+
+#include <algorithm>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "fmt/format.h"
+#include "server/engine/errors.h"
+#include "server/engine/limits.h"
+#include "server/engine/search_runner.h"
+#include "server/engine/stopwatch.h"
+#include "server/engine/upsert_batch.h"
+#include "server/engine/validation.h"
+
+namespace simile {
+namespace {
+
+// Labels a loading thread takes at a time: enough to amortise a seek, few enough to share evenly.
+constexpr uint64_t kLoadBlockLabels = 1'024;
+
+constexpr std::chrono::milliseconds kRetryWhileLoading{500};
+
+CollectionShape ShapeOf(const VectorIndex& index, const EncoderService* model) {
+  return {.dimension = index.dimension(), .metric = index.metric(), .has_model = model != nullptr};
+}
+
+absl::Status CheckIds(std::span<const std::string> ids) {
+  for (size_t position = 0; position < ids.size(); ++position) {
+    const absl::Status s = InField(fmt::format("ids[{}]", position), CheckId(ids[position]));
+    if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+// What `patch` makes of `metadata`.
+absl::StatusOr<Metadata> Patched(const Metadata& metadata, const MetadataPatch& patch) {
+  Metadata result = patch.replace ? Metadata() : metadata;
+  for (const std::string& name : patch.remove) result.erase(name);
+  for (const auto& [name, value] : patch.set) result.insert_or_assign(name, value);
+  if (absl::Status s = CheckMetadata(result); !s.ok()) return s;
+  return result;
+}
+
+}  // namespace
+
+Collection::Collection(CollectionRecord record, Store& store, EncoderService* model,
+                       std::unique_ptr<VectorIndex> index, CollectionCounters& counters)
+    : name_(record.name),
+      id_(record.id),
+      store_(store),
+      model_(model),
+      index_(std::move(index)),
+      counters_(&counters),
+      record_(std::move(record)) {}
+
+Collection::Collection(CollectionRecord record, Store& store, const absl::Status& reason)
+    : name_(record.name), id_(record.id), store_(store), record_(std::move(record)) {
+  WriteLock lock(mutex_);
+  failure_ = reason;
+  state_ = CollectionState::kFailed;
+}
+
+absl::Status Collection::CheckReady() const {
+  switch (state_.load(std::memory_order_acquire)) {
+    case CollectionState::kReady:
+      return absl::OkStatus();
+    case CollectionState::kLoading:
+      return WithRetryAfter(
+          absl::UnavailableError(fmt::format(
+              "the index of collection '{}' is being rebuilt ({} of {} vectors); try again soon",
+              name_, loaded_count_.load(), store_.DocumentCount(id_))),
+          kRetryWhileLoading);
+    case CollectionState::kFailed:
+      break;
+  }
+  ReadLock lock(mutex_);
+  return failure_;
+}
+
+void Collection::Load(size_t threads, const std::atomic<bool>& stop) {
+  if (state_ != CollectionState::kLoading) return;
+  const uint64_t end_label = store_.EndLabel(id_);
+  std::atomic<uint64_t> next_label{0};
+  std::atomic<bool> failed{false};
+  const auto work = [&] {
+    while (!stop && !failed) {
+      const uint64_t first = next_label.fetch_add(kLoadBlockLabels);
+      if (first >= end_label) return;
+      const absl::Status loaded =
+          LoadRange(first, std::min(first + kLoadBlockLabels, end_label), stop);
+      if (loaded.ok()) continue;
+      failed = true;
+      WriteLock lock(mutex_);
+      failure_ = absl::Status(loaded.code(), fmt::format("collection '{}' cannot be opened: {}",
+                                                         name_, MessageOf(loaded)));
+    }
+  };
+  std::vector<std::thread> workers;
+  for (size_t worker = 1; worker < threads; ++worker) workers.emplace_back(work);
+  work();
+  for (std::thread& worker : workers) worker.join();
+  if (stop && !failed) return;
+  state_.store(failed ? CollectionState::kFailed : CollectionState::kReady,
+               std::memory_order_release);
+}
+
+absl::Status Collection::LoadRange(uint64_t first_label, uint64_t end_label,
+                                   const std::atomic<bool>& stop) {
+  return store_.ScanVectors(id_, first_label, end_label,
+                            [&](uint64_t label, std::span<const float> vector) {
+                              // Half a range is no error: Load sees the flag itself.
+                              if (stop) return absl::OkStatus();
+                              ++loaded_count_;
+                              return index_->Upsert(label, vector);
+                            });
+}
+
+void Collection::MarkReady() { state_.store(CollectionState::kReady, std::memory_order_release); }
+
+absl::StatusOr<UpsertReport> Collection::Upsert(
+    std::vector<absl::StatusOr<DocumentInput>> documents, const UpsertOptions& options,
+    const CallContext& context) {
+  if (absl::Status s = CheckReady(); !s.ok()) return s;
+  UpsertBatch batch(std::move(documents), ShapeOf(*index_, model_));
+  UpsertReport report;
+
+  // From here to the end nobody else writes these documents.
+  WriteGate::Pass pass(gate_, batch.Ids());
+  if (model_ != nullptr) {
+    Stopwatch embed_watch;
+    if (absl::Status s = batch.KeepUnchangedVectors(store_, id_); !s.ok()) return s;
+    if (absl::Status s = batch.Embed(*model_, context); !s.ok()) return s;
+    report.timings.embed = embed_watch.Elapsed();
+  }
+  if (absl::Status s = context.Check(); !s.ok()) return s;
+
+  if (batch.good_count() > 0 || options.progress.has_value()) {
+    Stopwatch commit_watch;
+    auto committed = store_.Write({.collection_id = id_,
+                                   .operations = batch.Operations(),
+                                   .progress = options.progress,
+                                   .durability = options.durability});
+    if (!committed.ok()) return committed.status();
+    report.timings.commit = commit_watch.Elapsed();
+    report.commit_sequence = committed->sequence;
+    report.durability = committed->durability;
+
+    Stopwatch index_watch;
+    if (absl::Status s = batch.ApplyToIndex(committed->operations, *index_); !s.ok()) {
+      return absl::Status(s.code(), fmt::format("stored as commit {}, but not yet searchable: {}; "
+                                                "it will be after a restart",
+                                                committed->sequence, MessageOf(s)));
+    }
+    report.timings.index = index_watch.Elapsed();
+  }
+  counters_->documents_written += batch.good_count();
+  counters_->documents_reused += batch.reused_count();
+  report.outcomes = batch.TakeOutcomes();
+  return report;
+}
+
+absl::StatusOr<RemoveReport> Collection::Remove(std::span<const std::string> ids,
+                                                Durability durability, bool dry_run,
+                                                const CallContext& context) {
+  if (absl::Status s = CheckReady(); !s.ok()) return s;
+  if (absl::Status s = CheckIds(ids); !s.ok()) return s;
+  RemoveReport report;
+  std::vector<std::string> unique_ids;
+  std::unordered_set<std::string_view> seen;
+  for (const std::string& id : ids) {
+    if (seen.insert(id).second) unique_ids.push_back(id);
+  }
+  WriteGate::Pass pass(gate_, unique_ids);
+  auto stored = store_.GetById(id_, unique_ids, {.text_and_metadata = false});
+  if (!stored.ok()) return stored.status();
+  WriteRequest request{.collection_id = id_, .durability = durability};
+  for (size_t position = 0; position < unique_ids.size(); ++position) {
+    if ((*stored)[position].has_value()) {
+      request.operations.emplace_back(RemoveOperation{.id = unique_ids[position]});
+    } else {
+      report.missing_ids.push_back(unique_ids[position]);
+    }
+  }
+  report.removed_count = request.operations.size();
+  report.durability = durability;
+  if (dry_run || request.operations.empty()) return report;
+  if (absl::Status s = context.Check(); !s.ok()) return s;
+
+  Stopwatch commit_watch;
+  auto committed = store_.Write(std::move(request));
+  if (!committed.ok()) return committed.status();
+  report.timings.commit = commit_watch.Elapsed();
+  report.commit_sequence = committed->sequence;
+  report.durability = committed->durability;
+  Stopwatch index_watch;
+  for (const OperationResult& result : committed->operations) index_->Remove(result.label);
+  report.timings.index = index_watch.Elapsed();
+  return report;
+}
+
+absl::StatusOr<PatchReport> Collection::PatchMetadata(
+    std::vector<absl::StatusOr<MetadataPatch>> patches, Durability durability,
+    const CallContext& context) {
+  if (absl::Status s = CheckReady(); !s.ok()) return s;
+  PatchReport report{.statuses = std::vector<absl::Status>(patches.size()),
+                     .durability = durability};
+  std::vector<std::string> ids;
+  for (size_t position = 0; position < patches.size(); ++position) {
+    absl::Status& status = report.statuses[position];
+    status = patches[position].status();
+    if (status.ok()) {
+      status = InField(fmt::format("updates[{}].id", position), CheckId(patches[position]->id));
+    }
+    if (status.ok()) ids.push_back(patches[position]->id);
+  }
+  WriteGate::Pass pass(gate_, ids);
+  auto stored = store_.GetById(id_, ids, {.text_and_metadata = true});
+  if (!stored.ok()) return stored.status();
+
+  // The newest version of each document: what is stored, then what earlier patches made of it.
+  std::unordered_map<std::string_view, StoredDocument*> newest;
+  for (std::optional<StoredDocument>& document : *stored) {
+    if (document.has_value()) newest.try_emplace(document->id, &*document);
+  }
+  WriteRequest request{.collection_id = id_, .durability = durability};
+  for (size_t position = 0; position < patches.size(); ++position) {
+    absl::Status& status = report.statuses[position];
+    if (!status.ok()) continue;
+    const MetadataPatch& patch = *patches[position];
+    const auto found = newest.find(patch.id);
+    if (found == newest.end()) {
+      status = absl::NotFoundError(fmt::format("there is no document '{}'", patch.id));
+      continue;
+    }
+    StoredDocument& document = *found->second;
+    absl::StatusOr<Metadata> metadata = Patched(document.metadata, patch);
+    if (!metadata.ok()) {
+      status = InField(fmt::format("updates[{}]", position), metadata.status());
+      continue;
+    }
+    document.metadata = *std::move(metadata);
+    request.operations.emplace_back(PutOperation{.id = patch.id,
+                                                 .text = document.text,
+                                                 .metadata = document.metadata,
+                                                 .vector = std::nullopt});
+  }
+  if (request.operations.empty()) return report;
+  if (absl::Status s = context.Check(); !s.ok()) return s;
+
+  Stopwatch commit_watch;
+  auto committed = store_.Write(std::move(request));
+  if (!committed.ok()) return committed.status();
+  report.timings.commit = commit_watch.Elapsed();
+  report.commit_sequence = committed->sequence;
+  report.durability = committed->durability;
+  return report;
+}
+
+absl::StatusOr<std::vector<std::optional<StoredDocument>>> Collection::Get(
+    std::span<const std::string> ids, DocumentFields fields) const {
+  if (absl::Status s = CheckIds(ids); !s.ok()) return s;
+  return store_.GetById(id_, ids, fields);
+}
+
+absl::StatusOr<ListPage> Collection::List(uint64_t label, size_t page_size,
+                                          DocumentFields fields) const {
+  if (page_size == 0 || page_size > kPageSizeMax) {
+    return InvalidField("page_size", fmt::format("the page size is {}; it must be 1 to {}",
+                                                 page_size, kPageSizeMax));
+  }
+  // One more than the page shows whether there is another page.
+  auto documents = store_.List(id_, label, page_size + 1, fields);
+  if (!documents.ok()) return documents.status();
+  ListPage page{.documents = *std::move(documents)};
+  if (page.documents.size() > page_size) {
+    page.documents.pop_back();
+    page.next_label = page.documents.back().label;
+  }
+  return page;
+}
+
+uint64_t Collection::DocumentCount() const { return store_.DocumentCount(id_); }
+
+absl::StatusOr<SearchBatchReport> Collection::Search(
+    std::vector<absl::StatusOr<QueryInput>> queries, const CallContext& context) const {
+  if (absl::Status s = CheckReady(); !s.ok()) return s;
+  counters_->searches += queries.size();
+  size_t ef_search = 0;
+  {
+    ReadLock lock(mutex_);
+    ef_search = record_.index_ef_search;
+  }
+  const SearchRunner runner({.store = store_,
+                             .collection_id = id_,
+                             .index = *index_,
+                             .model = model_,
+                             .ef_search = ef_search});
+  return runner.Run(std::move(queries), context);
+}
+
+CollectionDescription Collection::Describe() const {
+  CollectionDescription description;
+  description.state = state_.load(std::memory_order_acquire);
+  description.document_count = DocumentCount();
+  description.disk_bytes = store_.DiskBytes(id_);
+  if (index_ != nullptr) description.index = index_->Statistics();
+  const auto count = static_cast<double>(description.document_count);
+  description.load_progress = description.state != CollectionState::kLoading ? 1
+                              : count > 0
+                                  ? std::min(1.0, static_cast<double>(loaded_count_.load()) / count)
+                                  : 0;
+  ReadLock lock(mutex_);
+  description.record = record_;
+  if (!failure_.ok()) description.state_reason = MessageOf(failure_);
+  return description;
+}
+
+absl::StatusOr<uint64_t> Collection::IngestItemsHandled(const std::string& session_id) const {
+  if (absl::Status s = CheckReady(); !s.ok()) return s;
+  return store_.IngestItemsHandled(id_, session_id);
+}
+
+absl::Status Collection::SetEfSearch(uint32_t ef_search) {
+  if (ef_search == 0 || ef_search > kEfSearchMax) {
+    return InvalidField(
+        "ef_search", fmt::format("ef_search is {}; it must be 1 to {}", ef_search, kEfSearchMax));
+  }
+  WriteLock lock(mutex_);
+  CollectionRecord changed = record_;
+  changed.index_ef_search = ef_search;
+  if (absl::Status s = store_.UpdateCollection(changed); !s.ok()) return s;
+  record_ = std::move(changed);
+  return absl::OkStatus();
+}
+
+}  // namespace simile

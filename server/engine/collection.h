@@ -1,0 +1,126 @@
+#ifndef SIMILE_SERVER_ENGINE_COLLECTION_H_
+#define SIMILE_SERVER_ENGINE_COLLECTION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "embedder/encoder_service.h"
+#include "index/vector_index.h"
+#include "server/engine/call_context.h"
+#include "server/engine/mutex.h"
+#include "server/engine/requests.h"
+#include "server/engine/write_gate.h"
+#include "storage/store.h"
+
+namespace simile {
+
+enum class CollectionState { kLoading, kReady, kFailed };
+
+struct CollectionDescription {
+  CollectionRecord record;
+  CollectionState state = CollectionState::kLoading;
+  std::string state_reason;  // Why it failed.
+  uint64_t document_count = 0;
+  uint64_t disk_bytes = 0;
+  IndexStatistics index;
+  double load_progress = 0;  // 0 to 1.
+};
+
+struct CollectionCounters {
+  std::atomic<uint64_t> searches{0};
+  std::atomic<uint64_t> documents_written{0};
+  std::atomic<uint64_t> documents_reused{0};  // Written without embedding: the text was the same.
+};
+
+struct UpsertOptions {
+  Durability durability = Durability::kFsync;
+  std::optional<IngestProgress> progress;  // Committed with the documents.
+};
+
+// Documents that are searched together: the order of truth is here. A write embeds, commits to the
+// store, then changes the index, then answers; so a search that starts after the answer sees it.
+// Writes of the same id are done one after the other, all others run together.
+//
+// Thread safety: all methods may be called together. References must outlive the collection.
+class Collection {
+ public:
+  // `model` is null for a collection without model. `settings` must fit the record.
+  Collection(CollectionRecord record, Store& store, EncoderService* model,
+             std::unique_ptr<VectorIndex> index, CollectionCounters& counters);
+
+  // A collection that cannot be opened: everything but Describe answers with `reason`.
+  Collection(CollectionRecord record, Store& store, const absl::Status& reason);
+
+  // Fills the index from the store with `threads` threads, then the state is kReady (or kFailed).
+  // `stop` is polled; true ends early. To be called once, unless the collection is new.
+  void Load(size_t threads, const std::atomic<bool>& stop);
+
+  // For a collection just created: nothing to load.
+  void MarkReady();
+
+  // Each document fails or succeeds by itself; an error of the call means that nothing was stored.
+  // Documents that are errors already keep their status. Unavailable while loading.
+  absl::StatusOr<UpsertReport> Upsert(std::vector<absl::StatusOr<DocumentInput>> documents,
+                                      const UpsertOptions& options, const CallContext& context);
+
+  // Dry run: only counts.
+  absl::StatusOr<RemoveReport> Remove(std::span<const std::string> ids, Durability durability,
+                                      bool dry_run, const CallContext& context);
+
+  absl::StatusOr<PatchReport> PatchMetadata(std::vector<absl::StatusOr<MetadataPatch>> patches,
+                                            Durability durability, const CallContext& context);
+
+  // In the order of `ids`; nullopt where there is none. Works while loading.
+  absl::StatusOr<std::vector<std::optional<StoredDocument>>> Get(std::span<const std::string> ids,
+                                                                 DocumentFields fields) const;
+
+  // Documents after `label` (0: from the start), in order of first insertion. Works while loading.
+  absl::StatusOr<ListPage> List(uint64_t label, size_t page_size, DocumentFields fields) const;
+
+  uint64_t DocumentCount() const;
+
+  // Embeds the texts of all queries together, then answers each.
+  absl::StatusOr<SearchBatchReport> Search(std::vector<absl::StatusOr<QueryInput>> queries,
+                                           const CallContext& context) const;
+
+  CollectionDescription Describe() const;
+
+  // Items handled of an ingest session, from the store.
+  absl::StatusOr<uint64_t> IngestItemsHandled(const std::string& session_id) const;
+
+  absl::Status SetEfSearch(uint32_t ef_search);
+
+  const std::string& name() const { return name_; }
+  uint32_t id() const { return id_; }
+
+ private:
+  absl::Status CheckReady() const;
+  absl::Status LoadRange(uint64_t first_label, uint64_t end_label, const std::atomic<bool>& stop);
+
+  // Constant after construction.
+  const std::string name_;
+  const uint32_t id_;
+  Store& store_;
+  EncoderService* const model_ = nullptr;
+  const std::unique_ptr<VectorIndex> index_;
+  CollectionCounters* const counters_ = nullptr;
+
+  mutable WriteGate gate_;
+  std::atomic<CollectionState> state_{CollectionState::kLoading};
+  std::atomic<uint64_t> loaded_count_{0};
+
+  mutable Mutex mutex_;
+  CollectionRecord record_ ABSL_GUARDED_BY(mutex_);
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace simile
+
+#endif  // SIMILE_SERVER_ENGINE_COLLECTION_H_

@@ -1,0 +1,223 @@
+#include "server/engine/database.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "fmt/format.h"
+#include "server/engine/errors.h"
+#include "server/engine/limits.h"
+#include "server/engine/similar_name.h"
+#include "server/engine/validation.h"
+
+namespace simile {
+namespace {
+
+// How the settings of the index folder travel through the catalog. The numbers are on disk: they
+// never change their meaning.
+constexpr std::pair<Metric, uint32_t> kMetricNumbers[] = {
+    {Metric::kCosine, 1}, {Metric::kEuclidean, 2}, {Metric::kDotProduct, 3}};
+constexpr std::pair<IndexEngine, uint32_t> kEngineNumbers[] = {
+    {IndexEngine::kAuto, 1}, {IndexEngine::kFlat, 2}, {IndexEngine::kHnswlib, 3}};
+
+template <typename Enumeration, size_t kCount>
+uint32_t NumberOf(const std::pair<Enumeration, uint32_t> (&table)[kCount], Enumeration value) {
+  for (const auto& [entry, number] : table) {
+    if (entry == value) return number;
+  }
+  return 0;
+}
+
+template <typename Enumeration, size_t kCount>
+absl::StatusOr<Enumeration> ValueOf(const std::pair<Enumeration, uint32_t> (&table)[kCount],
+                                    uint32_t number, const char* what) {
+  for (const auto& [value, entry] : table) {
+    if (entry == number) return value;
+  }
+  return absl::DataLossError(fmt::format("its {} has the unknown number {}", what, number));
+}
+
+absl::StatusOr<std::unique_ptr<VectorIndex>> NewIndexFor(const CollectionRecord& record) {
+  const auto metric = ValueOf(kMetricNumbers, record.metric, "metric");
+  if (!metric.ok()) return metric.status();
+  const auto engine = ValueOf(kEngineNumbers, record.index_engine, "index engine");
+  if (!engine.ok()) return engine.status();
+  return NewVectorIndex({.dimension = record.dimension,
+                         .metric = *metric,
+                         .engine = *engine,
+                         .m = record.index_m,
+                         .ef_construction = record.index_ef_construction,
+                         .ef_search = record.index_ef_search});
+}
+
+int64_t UnixMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+uint32_t OrDefault(size_t value, size_t fallback) {
+  return static_cast<uint32_t>(value == 0 ? fallback : value);
+}
+
+// Fills in the model's part of `record`.
+absl::Status ChooseModel(const CollectionSettings& settings, const ModelRegistry& models,
+                         CollectionRecord& record) {
+  record.dimension = static_cast<uint32_t>(settings.dimension);
+  if (settings.model.empty() && settings.dimension != 0) return absl::OkStatus();
+  auto service = models.Find(settings.model);
+  if (!service.ok()) {
+    if (settings.model.empty()) {
+      return InField("dimension",
+                     absl::FailedPreconditionError(
+                         "this server has no model: give the collection a dimension and bring "
+                         "vectors, or start the server with --model DIR"));
+    }
+    return InField("model", service.status());
+  }
+  const ModelInfo& info = (*service)->encoder().info();
+  if (settings.dimension != 0 && settings.dimension != info.dimension) {
+    return InvalidField("dimension",
+                        fmt::format("the dimension is {}, but model '{}' has {}; leave it out",
+                                    settings.dimension, info.name, info.dimension));
+  }
+  record.dimension = static_cast<uint32_t>(info.dimension);
+  record.model_name = info.name;
+  record.model_fingerprint = info.fingerprint;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Database::Database(std::unique_ptr<Store> store, std::unique_ptr<ModelRegistry> models,
+                   const DatabaseOptions& options)
+    : store_(std::move(store)), models_(std::move(models)), options_(options) {
+  WriteLock lock(mutex_);
+  for (const CollectionRecord& record : store_->Collections()) {
+    collections_.emplace(record.name, OpenCollection(record));
+  }
+}
+
+Database::~Database() { Stop(); }
+
+std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& record) {
+  EncoderService* model = nullptr;
+  if (!record.model_name.empty()) {
+    auto found = models_->Find(record.model_name);
+    if (!found.ok()) {
+      return std::make_shared<Collection>(
+          record, *store_,
+          absl::FailedPreconditionError(fmt::format(
+              "collection '{}' was made with model '{}', which this server has not loaded: start "
+              "it with --model DIR of that model",
+              record.name, record.model_name)));
+    }
+    const std::string& fingerprint = (*found)->encoder().info().fingerprint;
+    if (fingerprint != record.model_fingerprint) {
+      return std::make_shared<Collection>(
+          record, *store_,
+          absl::FailedPreconditionError(fmt::format(
+              "collection '{}' was made with model '{}' of fingerprint {}, but the loaded model "
+              "of that name has {}: start the server with the first one",
+              record.name, record.model_name, record.model_fingerprint, fingerprint)));
+    }
+    model = *found;
+  }
+  auto index = NewIndexFor(record);
+  if (!index.ok()) {
+    return std::make_shared<Collection>(
+        record, *store_,
+        absl::Status(index.status().code(), fmt::format("collection '{}' cannot be opened: {}",
+                                                        record.name, MessageOf(index.status()))));
+  }
+  return std::make_shared<Collection>(record, *store_, model, *std::move(index), counters_);
+}
+
+void Database::Load() {
+  const size_t threads = options_.load_threads != 0
+                             ? options_.load_threads
+                             : std::max<size_t>(1, std::thread::hardware_concurrency());
+  for (const std::shared_ptr<Collection>& collection : Collections()) {
+    if (stop_) return;
+    collection->Load(threads, stop_);
+  }
+  if (!stop_) ready_.store(true, std::memory_order_release);
+}
+
+void Database::Stop() { stop_ = true; }
+
+double Database::LoadProgress() const {
+  double loaded = 0;
+  double total = 0;
+  for (const std::shared_ptr<Collection>& collection : Collections()) {
+    const CollectionDescription description = collection->Describe();
+    const auto count = static_cast<double>(description.document_count);
+    loaded += count * description.load_progress;
+    total += count;
+  }
+  return total > 0 ? loaded / total : 1;
+}
+
+absl::StatusOr<std::shared_ptr<Collection>> Database::CreateCollection(
+    const CollectionSettings& settings) {
+  if (absl::Status s = CheckCollectionSettings(settings); !s.ok()) return s;
+  const IndexSettings defaults;
+  CollectionRecord record{
+      .name = settings.name,
+      .metric = NumberOf(kMetricNumbers, settings.metric),
+      .index_engine = NumberOf(kEngineNumbers, settings.engine),
+      .index_m = OrDefault(settings.m, defaults.m),
+      .index_ef_construction = OrDefault(settings.ef_construction, defaults.ef_construction),
+      .index_ef_search = OrDefault(settings.ef_search, defaults.ef_search),
+      .created_unix_ms = UnixMs()};
+  if (absl::Status s = ChooseModel(settings, *models_, record); !s.ok()) return s;
+
+  WriteLock lock(mutex_);
+  if (collections_.contains(settings.name)) {
+    return absl::AlreadyExistsError(
+        fmt::format("there is a collection '{}' already", settings.name));
+  }
+  if (collections_.size() >= kCollectionsMax) {
+    return absl::ResourceExhaustedError(
+        fmt::format("there are {} collections; at most {} are allowed: delete one, or tell "
+                    "documents apart by metadata",
+                    collections_.size(), kCollectionsMax));
+  }
+  auto created = store_->CreateCollection(record);
+  if (!created.ok()) return created.status();
+  std::shared_ptr<Collection> collection = OpenCollection(*created);
+  collection->MarkReady();
+  collections_.emplace(settings.name, collection);
+  return collection;
+}
+
+absl::Status Database::DropCollection(const std::string& name) {
+  auto collection = Find(name);
+  if (!collection.ok()) return collection.status();
+  WriteLock lock(mutex_);
+  if (absl::Status s = store_->DropCollection((*collection)->id()); !s.ok()) return s;
+  collections_.erase(name);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<Collection>> Database::Find(const std::string& name) const {
+  ReadLock lock(mutex_);
+  const auto found = collections_.find(name);
+  if (found != collections_.end()) return found->second;
+  std::vector<std::string> names;
+  for (const auto& [known, collection] : collections_) names.push_back(known);
+  const std::string similar = SimilarName(name, names);
+  return absl::NotFoundError(
+      similar.empty()
+          ? fmt::format("there is no collection '{}'", name)
+          : fmt::format("there is no collection '{}'; did you mean '{}'?", name, similar));
+}
+
+std::vector<std::shared_ptr<Collection>> Database::Collections() const {
+  ReadLock lock(mutex_);
+  std::vector<std::shared_ptr<Collection>> collections;
+  for (const auto& [name, collection] : collections_) collections.push_back(collection);
+  return collections;
+}
+
+}  // namespace simile

@@ -1,0 +1,96 @@
+#ifndef SIMILE_SERVER_ENGINE_DATABASE_H_
+#define SIMILE_SERVER_ENGINE_DATABASE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/engine/collection.h"
+#include "server/engine/ingest_session.h"
+#include "server/engine/model_registry.h"
+#include "server/engine/mutex.h"
+#include "storage/store.h"
+
+namespace simile {
+
+struct CollectionSettings {
+  std::string name;
+  std::string model;     // Empty with dimension 0: the default model. Empty otherwise: none.
+  size_t dimension = 0;  // 0: the model's.
+  Metric metric = Metric::kCosine;
+  IndexEngine engine = IndexEngine::kAuto;
+  size_t m = 0;  // 0: the default of IndexSettings; so for the next two.
+  size_t ef_construction = 0;
+  size_t ef_search = 0;
+};
+
+struct DatabaseOptions {
+  size_t load_threads = 0;  // Threads that fill indexes at start; 0: one per core.
+};
+
+// The database without a network: collections over one store and the loaded models.
+//
+// Thread safety: all methods may be called together.
+class Database {
+ public:
+  // Opens what the store holds; no index is filled yet. A collection whose model is missing or has
+  // another fingerprint is there, but failed, and says so by name.
+  Database(std::unique_ptr<Store> store, std::unique_ptr<ModelRegistry> models,
+           const DatabaseOptions& options);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // Fills the indexes from the store; returns when all are ready or failed, or after Stop.
+  void Load();
+
+  // Makes Load return soon. Writes that have begun are finished.
+  void Stop();
+
+  // True when every collection is ready or failed.
+  bool ready() const { return ready_.load(std::memory_order_acquire); }
+
+  // 0 to 1 over all collections.
+  double LoadProgress() const;
+
+  absl::StatusOr<std::shared_ptr<Collection>> CreateCollection(const CollectionSettings& settings);
+  absl::Status DropCollection(const std::string& name);
+
+  // NotFound names the collection, and one of a similar name when there is one.
+  absl::StatusOr<std::shared_ptr<Collection>> Find(const std::string& name) const;
+
+  // By name.
+  std::vector<std::shared_ptr<Collection>> Collections() const;
+
+  const ModelRegistry& models() const { return *models_; }
+  IngestSessions& ingest_sessions() { return ingest_sessions_; }
+  const CollectionCounters& counters() const { return counters_; }
+  StoreStatistics StoreStats() const { return store_->Statistics(); }
+
+ private:
+  std::shared_ptr<Collection> OpenCollection(const CollectionRecord& record);
+
+  // Constant after construction.
+  const std::unique_ptr<Store> store_;
+  const std::unique_ptr<ModelRegistry> models_;
+  const DatabaseOptions options_;
+
+  IngestSessions ingest_sessions_;
+  CollectionCounters counters_;
+  std::atomic<bool> ready_{false};
+  std::atomic<bool> stop_{false};
+
+  mutable Mutex mutex_;
+  std::map<std::string, std::shared_ptr<Collection>, std::less<>> collections_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace simile
+
+#endif  // SIMILE_SERVER_ENGINE_DATABASE_H_

@@ -1,0 +1,50 @@
+#ifndef SIMILE_SERVER_ENGINE_LIMITS_H_
+#define SIMILE_SERVER_ENGINE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace simile {
+
+// Every limit a request can meet, in one place. GetServerInfo publishes them; each is enforced
+// before memory is allocated for what it limits. Those an operator may change are options of
+// server/options.h and start from the values here.
+
+inline constexpr uint64_t kMessageBytesMax = 64ull << 20;
+inline constexpr uint64_t kBytesInFlightMax = 512ull << 20;  // Eight of the largest messages.
+
+inline constexpr size_t kBatchMax = 10'000;
+inline constexpr size_t kIdBytesMax = 512;
+inline constexpr size_t kTextBytesMax = 1 << 20;
+inline constexpr size_t kMetadataKeysMax = 1'024;
+inline constexpr size_t kMetadataKeyBytesMax = 256;
+inline constexpr size_t kMetadataBytesMax = 1 << 20;
+inline constexpr size_t kMetadataDepthLimit = 8;
+inline constexpr size_t kSessionIdBytesMax = 64;
+
+inline constexpr size_t kCollectionsMax = 1'000;
+inline constexpr size_t kCollectionNameBytesMax = 64;
+inline constexpr size_t kDimensionMax = 4'096;
+inline constexpr size_t kGraphLinksMin = 2;
+inline constexpr size_t kGraphLinksMax = 96;
+inline constexpr size_t kEfConstructionMin = 8;
+inline constexpr size_t kEfConstructionMax = 4'096;
+inline constexpr size_t kEfSearchMax = 16'384;
+
+inline constexpr size_t kLimitDefault = 10;
+inline constexpr size_t kLimitMax = 10'000;
+inline constexpr size_t kOffsetPlusLimitMax = 100'000;
+inline constexpr size_t kQueryTermsMax = 64;
+inline constexpr size_t kSearchBatchMax = 256;
+inline constexpr size_t kPageSizeDefault = 100;
+inline constexpr size_t kPageSizeMax = 1'000;
+
+inline constexpr size_t kSearchQueueMax = 1'024;
+inline constexpr size_t kIngestQueueMax = 1'024;
+inline constexpr size_t kAdminQueueMax = 256;
+inline constexpr size_t kIngestStreamsMax = 256;
+inline constexpr uint32_t kDeadlineMsMax = 300'000;
+
+}  // namespace simile
+
+#endif  // SIMILE_SERVER_ENGINE_LIMITS_H_

@@ -1,0 +1,213 @@
+#include "server/engine/search_runner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include "fmt/format.h"
+#include "server/engine/errors.h"
+#include "server/engine/stopwatch.h"
+
+namespace simile {
+namespace {
+
+// How often a search is done again when documents it found were removed before they were read.
+constexpr int kVanishedRetries = 3;
+
+// Below this share of the weights' sum, what is left of terms that cancel out is rounding noise.
+constexpr double kCancelledShare = 1e-6;
+
+double LengthOf(const std::vector<float>& vector) {
+  double squares = 0;
+  for (const float component : vector) squares += static_cast<double>(component) * component;
+  return std::sqrt(squares);
+}
+
+}  // namespace
+
+float ScoreOf(Metric metric, float distance) {
+  switch (metric) {
+    case Metric::kCosine:
+      return 1 - distance;
+    case Metric::kEuclidean:
+      return 1 / (1 + distance);
+    case Metric::kDotProduct:
+      return -distance;
+  }
+  return 0;
+}
+
+SearchRunner::SearchRunner(const Target& target)
+    : target_(target),
+      shape_{.dimension = target.index.dimension(),
+             .metric = target.index.metric(),
+             .has_model = target.model != nullptr} {}
+
+absl::StatusOr<SearchBatchReport> SearchRunner::Run(std::vector<absl::StatusOr<QueryInput>> queries,
+                                                    const CallContext& context) const {
+  for (absl::StatusOr<QueryInput>& query : queries) {
+    if (!query.ok()) continue;
+    if (absl::Status s = CheckQuery(*query, shape_); !s.ok()) query = s;
+  }
+  SearchBatchReport batch;
+  Stopwatch embed_watch;
+  auto encoded = EmbedTexts(queries, context);
+  if (!encoded.ok()) return encoded.status();
+  batch.timings.embed = embed_watch.Elapsed();
+
+  size_t next_text = 0;
+  for (const absl::StatusOr<QueryInput>& query : queries) {
+    if (absl::Status s = context.Check(); !s.ok()) return s;
+    if (!query.ok()) {
+      batch.reports.emplace_back(query.status());
+      continue;
+    }
+    std::vector<TermReport> terms;
+    std::vector<std::vector<float>> text_vectors;
+    for (const QueryTermInput& term : query->terms) {
+      TermReport& report = terms.emplace_back();
+      if (!std::holds_alternative<std::string>(term.source)) continue;
+      Embedding& embedding = encoded->embeddings[next_text++];
+      report = {.token_count = embedding.token_count, .truncated = embedding.truncated};
+      text_vectors.push_back(std::move(embedding.vector));
+    }
+    const absl::StatusOr<Combined> combined = Combine(*query, std::move(text_vectors));
+    if (!combined.ok()) {
+      batch.reports.emplace_back(combined.status());
+      continue;
+    }
+    absl::StatusOr<SearchReport> report = Answer(*query, *combined);
+    if (report.ok()) {
+      report->terms = std::move(terms);
+      report->timings.embed = batch.timings.embed;
+      batch.timings.search += report->timings.search;
+      batch.timings.fetch += report->timings.fetch;
+    }
+    batch.reports.push_back(std::move(report));
+  }
+  return batch;
+}
+
+absl::StatusOr<EncodeResult> SearchRunner::EmbedTexts(
+    const std::vector<absl::StatusOr<QueryInput>>& queries, const CallContext& context) const {
+  std::vector<std::string_view> texts;
+  for (const absl::StatusOr<QueryInput>& query : queries) {
+    if (!query.ok()) continue;
+    for (const QueryTermInput& term : query->terms) {
+      if (const auto* text = std::get_if<std::string>(&term.source)) texts.push_back(*text);
+    }
+  }
+  if (texts.empty()) return EncodeResult{};
+  return target_.model->Encode(
+      texts,
+      {.lane = EncodeLane::kQuery, .deadline = context.deadline, .cancelled = context.cancelled});
+}
+
+absl::StatusOr<SearchRunner::Combined> SearchRunner::Combine(
+    const QueryInput& query, std::vector<std::vector<float>> text_vectors) const {
+  Combined combined;
+  std::vector<double> sum(shape_.dimension, 0);
+  // Weights compare only between vectors of one length; under cosine the length means nothing.
+  const bool scale_terms = shape_.metric == Metric::kCosine && query.terms.size() > 1;
+  double weights = 0;
+  size_t next_text = 0;
+  for (size_t position = 0; position < query.terms.size(); ++position) {
+    const QueryTermInput& term = query.terms[position];
+    std::vector<float> vector;
+    if (const auto* stored = std::get_if<StoredId>(&term.source)) {
+      auto found = target_.store.GetById(target_.collection_id, std::span(&stored->id, 1),
+                                         {.text_and_metadata = false, .vector = true});
+      if (!found.ok()) return found.status();
+      if (!found->front().has_value()) {
+        return InField(fmt::format("terms[{}].id", position),
+                       absl::NotFoundError(fmt::format("there is no document '{}'", stored->id)));
+      }
+      combined.excluded_labels.push_back(found->front()->label);
+      vector = std::move(found->front()->vector);
+    } else if (const auto* given = std::get_if<std::vector<float>>(&term.source)) {
+      vector = *given;
+    } else {
+      vector = std::move(text_vectors[next_text++]);
+    }
+    const double length = scale_terms ? LengthOf(vector) : 1;
+    const double scale = length > 0 ? term.weight / length : 0;
+    weights += std::fabs(term.weight);
+    for (size_t axis = 0; axis < sum.size(); ++axis) sum[axis] += scale * vector[axis];
+  }
+  combined.vector.assign(sum.begin(), sum.end());
+  if (!std::all_of(combined.vector.begin(), combined.vector.end(),
+                   [](float component) { return std::isfinite(component); })) {
+    return InvalidField("terms", "the weighted terms add up to infinity; use smaller weights");
+  }
+  if (scale_terms && LengthOf(combined.vector) < kCancelledShare * weights) {
+    return InvalidField("terms",
+                        "the weighted terms cancel each other out, so the query has no "
+                        "direction; change a weight");
+  }
+  return combined;
+}
+
+absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query,
+                                                  const Combined& combined) const {
+  const size_t wanted = query.offset + query.limit + combined.excluded_labels.size();
+  for (int attempt = 0;; ++attempt) {
+    SearchReport report;
+    Stopwatch search_watch;
+    auto answer = target_.index.Search(
+        combined.vector, {.k = wanted,
+                          .ef_search = query.ef_search != 0 ? query.ef_search : target_.ef_search,
+                          .exact = query.exact});
+    if (!answer.ok()) return InField("terms", answer.status());
+    report.timings.search = search_watch.Elapsed();
+    report.strategy = answer->strategy;
+    report.exact = answer->exact;
+    report.complete = answer->complete;
+
+    std::vector<Neighbor>& neighbors = answer->neighbors;
+    std::erase_if(neighbors, [&combined](const Neighbor& neighbor) {
+      return std::ranges::count(combined.excluded_labels, neighbor.label) > 0;
+    });
+    neighbors.erase(neighbors.begin(), neighbors.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                               query.offset, neighbors.size())));
+    if (neighbors.size() > query.limit) neighbors.resize(query.limit);
+    if (query.score_threshold.has_value()) {
+      std::erase_if(neighbors, [this, &query](const Neighbor& neighbor) {
+        return ScoreOf(shape_.metric, neighbor.distance) < *query.score_threshold;
+      });
+    }
+    Stopwatch fetch_watch;
+    const absl::StatusOr<bool> all_there = FetchHits(query, neighbors, report);
+    if (!all_there.ok()) return all_there.status();
+    report.timings.fetch = fetch_watch.Elapsed();
+    if (*all_there) return report;
+    if (attempt == kVanishedRetries) {
+      report.complete = false;
+      return report;
+    }
+  }
+}
+
+absl::StatusOr<bool> SearchRunner::FetchHits(const QueryInput& query,
+                                             const std::vector<Neighbor>& neighbors,
+                                             SearchReport& report) const {
+  std::vector<uint64_t> labels;
+  labels.reserve(neighbors.size());
+  for (const Neighbor& neighbor : neighbors) labels.push_back(neighbor.label);
+  auto documents = target_.store.GetByLabel(target_.collection_id, labels, query.fields);
+  if (!documents.ok()) return documents.status();
+  bool all_there = true;
+  for (size_t position = 0; position < neighbors.size(); ++position) {
+    std::optional<StoredDocument>& document = (*documents)[position];
+    if (!document.has_value()) {
+      all_there = false;
+      continue;
+    }
+    report.hits.push_back({.document = *std::move(document),
+                           .score = ScoreOf(shape_.metric, neighbors[position].distance),
+                           .distance = neighbors[position].distance});
+  }
+  return all_there;
+}
+
+}  // namespace simile

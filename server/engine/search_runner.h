@@ -1,0 +1,62 @@
+#ifndef SIMILE_SERVER_ENGINE_SEARCH_RUNNER_H_
+#define SIMILE_SERVER_ENGINE_SEARCH_RUNNER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "embedder/encoder_service.h"
+#include "index/vector_index.h"
+#include "server/engine/call_context.h"
+#include "server/engine/requests.h"
+#include "server/engine/validation.h"
+#include "storage/store.h"
+
+namespace simile {
+
+// Answers the queries of one call: validate, embed all texts together, combine the terms, search
+// the index, fetch the documents, score.
+//
+// Thread safety: immutable; Run may be called together from several threads.
+class SearchRunner {
+ public:
+  struct Target {
+    const Store& store;
+    uint32_t collection_id;
+    const VectorIndex& index;
+    EncoderService* model;  // Null: queries cannot be texts.
+    size_t ef_search;       // For queries that name none.
+  };
+
+  explicit SearchRunner(const Target& target);
+
+  absl::StatusOr<SearchBatchReport> Run(std::vector<absl::StatusOr<QueryInput>> queries,
+                                        const CallContext& context) const;
+
+ private:
+  // What a query's terms come to.
+  struct Combined {
+    std::vector<float> vector;
+    std::vector<uint64_t> excluded_labels;  // Of the stored documents it names.
+  };
+
+  absl::StatusOr<EncodeResult> EmbedTexts(const std::vector<absl::StatusOr<QueryInput>>& queries,
+                                          const CallContext& context) const;
+  absl::StatusOr<Combined> Combine(const QueryInput& query,
+                                   std::vector<std::vector<float>> text_vectors) const;
+  absl::StatusOr<SearchReport> Answer(const QueryInput& query, const Combined& combined) const;
+  absl::StatusOr<bool> FetchHits(const QueryInput& query, const std::vector<Neighbor>& neighbors,
+                                 SearchReport& report) const;
+
+  const Target target_;
+  const CollectionShape shape_;
+};
+
+// Higher is better: cos for cosine, 1 / (1 + d) for Euclidean, the dot product itself.
+float ScoreOf(Metric metric, float distance);
+
+}  // namespace simile
+
+#endif  // SIMILE_SERVER_ENGINE_SEARCH_RUNNER_H_

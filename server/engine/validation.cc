@@ -1,0 +1,270 @@
+#include "server/engine/validation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "fmt/format.h"
+#include "server/engine/errors.h"
+#include "server/engine/limits.h"
+
+namespace simile {
+namespace {
+
+struct OutOfRangeSetting {
+  const char* field;
+  size_t value;
+  size_t min;
+  size_t max;
+};
+
+// Outside these lengths the squares of a vector leave the range of float32.
+constexpr double kCosineLengthMin = 1e-15;
+constexpr double kCosineLengthMax = 1e15;
+
+size_t ScalarBytes(const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value.kind)) return text->size();
+  if (const auto* bytes = std::get_if<Bytes>(&value.kind)) return bytes->data.size();
+  return sizeof(int64_t);
+}
+
+// Adds the bytes of `value` to `bytes_total`.
+absl::Status CheckValue(const std::string& name, const Value& value, size_t depth,
+                        size_t& bytes_total) {
+  if (depth > kMetadataDepthLimit) {
+    return InvalidField(name, fmt::format("metadata '{}' nests lists more than {} deep", name,
+                                          kMetadataDepthLimit));
+  }
+  if (const auto* text = std::get_if<std::string>(&value.kind); text && !IsValidUtf8(*text)) {
+    return InvalidField(name, fmt::format("metadata '{}' is not valid UTF-8; send bytes", name));
+  }
+  if (const auto* time = std::get_if<Timestamp>(&value.kind)) {
+    // The range google.protobuf.Timestamp allows: years 1 to 9999.
+    constexpr int64_t kSecondsMin = -62'135'596'800, kSecondsMax = 253'402'300'799;
+    if (time->seconds < kSecondsMin || time->seconds > kSecondsMax || time->nanos < 0 ||
+        time->nanos > 999'999'999) {
+      return InvalidField(
+          name, fmt::format("metadata '{}' is a timestamp of {} s and {} ns; it must lie in the "
+                            "years 1 to 9999 with 0 to 999999999 ns",
+                            name, time->seconds, time->nanos));
+    }
+  }
+  if (const auto* list = std::get_if<ValueList>(&value.kind)) {
+    bytes_total += list->size();
+    for (const Value& item : *list) {
+      if (absl::Status s = CheckValue(name, item, depth + 1, bytes_total); !s.ok()) return s;
+    }
+    return absl::OkStatus();
+  }
+  bytes_total += ScalarBytes(value);
+  return absl::OkStatus();
+}
+
+bool IsBlank(std::string_view text) {
+  return text.find_first_not_of(" \t\n\r\f\v") == std::string_view::npos;
+}
+
+absl::Status CheckTerm(const QueryTermInput& term, const CollectionShape& shape) {
+  if (!std::isfinite(term.weight) || term.weight == 0) {
+    return InvalidField("weight", fmt::format("the weight is {}; it must be a finite number "
+                                              "other than 0",
+                                              term.weight));
+  }
+  if (const auto* vector = std::get_if<std::vector<float>>(&term.source)) {
+    return InField("vector", CheckVector(*vector, shape));
+  }
+  if (const auto* stored = std::get_if<StoredId>(&term.source)) {
+    return InField("id", CheckId(stored->id));
+  }
+  if (!shape.has_model) {
+    return InvalidField("text",
+                        "the collection has no model, so a query must be a vector or a stored id");
+  }
+  return InField("text", CheckText(std::get<std::string>(term.source)));
+}
+
+}  // namespace
+
+bool IsValidUtf8(std::string_view text) {
+  // Table 3-7 of the Unicode Standard, "Well-Formed UTF-8 Byte Sequences".
+  size_t position = 0;
+  const auto byte_at = [&text](size_t index) { return static_cast<unsigned char>(text[index]); };
+  while (position < text.size()) {
+    const unsigned char lead = byte_at(position);
+    if (lead < 0x80) {
+      ++position;
+      continue;
+    }
+    const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if (lead < 0xC2 || lead > 0xF4 || position + length > text.size()) return false;
+    const unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    const unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (byte_at(position + 1) < low || byte_at(position + 1) > high) return false;
+    for (size_t index = position + 2; index < position + length; ++index) {
+      if ((byte_at(index) & 0xC0) != 0x80) return false;
+    }
+    position += length;
+  }
+  return true;
+}
+
+absl::Status CheckCollectionName(std::string_view name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  };
+  if (name.empty()) return InvalidField("name", "the collection has no name");
+  if (name.size() > kCollectionNameBytesMax) {
+    return InvalidField("name", fmt::format("the collection name has {} bytes; at most {} are "
+                                            "allowed",
+                                            name.size(), kCollectionNameBytesMax));
+  }
+  if (!std::all_of(name.begin(), name.end(), allowed)) {
+    return InvalidField("name", fmt::format("the collection name '{}' may have only letters A-Z "
+                                            "a-z, digits, '_' and '-'",
+                                            name));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCollectionSettings(const CollectionSettings& settings) {
+  if (absl::Status s = CheckCollectionName(settings.name); !s.ok()) return s;
+  const IndexSettings defaults;
+  const auto chosen = [](size_t value, size_t fallback) { return value == 0 ? fallback : value; };
+  const OutOfRangeSetting ranges[] = {
+      {"dimension", chosen(settings.dimension, 1), 1, kDimensionMax},
+      {"index.m", chosen(settings.m, defaults.m), kGraphLinksMin, kGraphLinksMax},
+      {"index.ef_construction", chosen(settings.ef_construction, defaults.ef_construction),
+       kEfConstructionMin, kEfConstructionMax},
+      {"index.ef_search", chosen(settings.ef_search, defaults.ef_search), 1, kEfSearchMax},
+  };
+  for (const OutOfRangeSetting& range : ranges) {
+    if (range.value >= range.min && range.value <= range.max) continue;
+    return InvalidField(range.field, fmt::format("{} is {}; it must be {} to {}", range.field,
+                                                 range.value, range.min, range.max));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckId(std::string_view id) {
+  if (id.empty()) return InvalidField("", "the id is empty; it must have 1 to 512 bytes");
+  if (id.size() > kIdBytesMax) {
+    return InvalidField(
+        "", fmt::format("the id has {} bytes; it must have 1 to {}", id.size(), kIdBytesMax));
+  }
+  if (!IsValidUtf8(id)) return InvalidField("", "the id is not valid UTF-8");
+  return absl::OkStatus();
+}
+
+absl::Status CheckText(std::string_view text) {
+  if (text.size() > kTextBytesMax) {
+    return InvalidField("", fmt::format("the text has {} bytes; at most {} are allowed: split it "
+                                        "into several documents",
+                                        text.size(), kTextBytesMax));
+  }
+  if (text.empty()) return InvalidField("", "the text is empty; there is nothing to embed");
+  if (IsBlank(text)) {
+    return InvalidField("", fmt::format("the text is only white space ({} bytes); there is "
+                                        "nothing to embed",
+                                        text.size()));
+  }
+  if (!IsValidUtf8(text)) return InvalidField("", "the text is not valid UTF-8");
+  return absl::OkStatus();
+}
+
+absl::Status CheckMetadata(const Metadata& metadata) {
+  if (metadata.size() > kMetadataKeysMax) {
+    return InvalidField("", fmt::format("the metadata has {} names; at most {} are allowed",
+                                        metadata.size(), kMetadataKeysMax));
+  }
+  size_t bytes_total = 0;
+  for (const auto& [name, value] : metadata) {
+    if (name.empty() || name.size() > kMetadataKeyBytesMax) {
+      return InvalidField("", fmt::format("a metadata name has {} bytes; it must have 1 to {}",
+                                          name.size(), kMetadataKeyBytesMax));
+    }
+    if (!IsValidUtf8(name)) return InvalidField("", "a metadata name is not valid UTF-8");
+    bytes_total += name.size();
+    if (absl::Status s = CheckValue(name, value, 0, bytes_total); !s.ok()) return s;
+  }
+  if (bytes_total > kMetadataBytesMax) {
+    return InvalidField("", fmt::format("the metadata has {} bytes; at most {} are allowed",
+                                        bytes_total, kMetadataBytesMax));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckVector(std::span<const float> vector, const CollectionShape& shape) {
+  if (vector.size() != shape.dimension) {
+    return InvalidField("", fmt::format("the vector has {} dimensions; the collection has {}",
+                                        vector.size(), shape.dimension));
+  }
+  double squares = 0;
+  for (size_t position = 0; position < vector.size(); ++position) {
+    if (!std::isfinite(vector[position])) {
+      return InvalidField("", fmt::format("component {} of the vector is {}; all must be finite",
+                                          position, vector[position]));
+    }
+    squares += static_cast<double>(vector[position]) * vector[position];
+  }
+  if (shape.metric != Metric::kCosine) return absl::OkStatus();
+  if (squares == 0) {
+    return InvalidField("", "the vector is zero; the cosine metric needs a direction");
+  }
+  const double length = std::sqrt(squares);
+  if (length < kCosineLengthMin || length > kCosineLengthMax) {
+    return InvalidField("", fmt::format("the vector has length {:g}; the cosine metric takes {:g} "
+                                        "to {:g}, so that its squares are floats: scale it",
+                                        length, kCosineLengthMin, kCosineLengthMax));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDocument(const DocumentInput& document, const CollectionShape& shape) {
+  if (!document.id.empty()) {
+    if (absl::Status s = InField("id", CheckId(document.id)); !s.ok()) return s;
+  }
+  if (document.vector.has_value()) {
+    if (absl::Status s = InField("vector", CheckVector(*document.vector, shape)); !s.ok()) return s;
+  } else if (!shape.has_model) {
+    return InvalidField("vector",
+                        "the collection has no model, so every document must bring its "
+                        "vector");
+  }
+  // A text beside a vector is only kept, so it may be empty.
+  if (!document.vector.has_value() || !document.text.empty()) {
+    if (absl::Status s = InField("text", CheckText(document.text)); !s.ok()) return s;
+  }
+  return InField("metadata", CheckMetadata(document.metadata));
+}
+
+absl::Status CheckQuery(const QueryInput& query, const CollectionShape& shape) {
+  if (query.terms.empty() || query.terms.size() > kQueryTermsMax) {
+    return InvalidField("terms", fmt::format("the query has {} terms; it must have 1 to {}",
+                                             query.terms.size(), kQueryTermsMax));
+  }
+  for (size_t position = 0; position < query.terms.size(); ++position) {
+    const std::string field = fmt::format("terms[{}]", position);
+    if (absl::Status s = InField(field, CheckTerm(query.terms[position], shape)); !s.ok()) return s;
+  }
+  if (query.limit == 0 || query.limit > kLimitMax) {
+    return InvalidField("limit",
+                        fmt::format("the limit is {}; it must be 1 to {}", query.limit, kLimitMax));
+  }
+  if (query.offset > kOffsetPlusLimitMax - query.limit) {
+    return InvalidField("offset", fmt::format("offset {} plus limit {} is {}; at most {} are "
+                                              "allowed: page less deep",
+                                              query.offset, query.limit, query.offset + query.limit,
+                                              kOffsetPlusLimitMax));
+  }
+  if (query.ef_search > kEfSearchMax) {
+    return InvalidField("ef_search", fmt::format("ef_search is {}; at most {} is allowed",
+                                                 query.ef_search, kEfSearchMax));
+  }
+  if (query.score_threshold.has_value() && std::isnan(*query.score_threshold)) {
+    return InvalidField("score_threshold", "the score threshold is not a number");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace simile

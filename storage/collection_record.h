@@ -1,0 +1,29 @@
+#ifndef SIMILE_STORAGE_COLLECTION_RECORD_H_
+#define SIMILE_STORAGE_COLLECTION_RECORD_H_
+
+#include <cstdint>
+#include <string>
+
+namespace simile {
+
+// What the catalog keeps of a collection. Enumerations of other folders travel as their number:
+// storage keeps them without knowing what they mean.
+struct CollectionRecord {
+  uint32_t id = 0;  // Given by the store; never used again.
+  std::string name;
+  std::string model_name;         // Empty: vectors come from the client.
+  std::string model_fingerprint;  // 64 hex digits, or empty.
+  uint32_t dimension = 0;
+  uint32_t metric = 0;
+  uint32_t index_engine = 0;
+  uint32_t index_m = 0;
+  uint32_t index_ef_construction = 0;
+  uint32_t index_ef_search = 0;
+  int64_t created_unix_ms = 0;
+
+  bool operator==(const CollectionRecord&) const = default;
+};
+
+}  // namespace simile
+
+#endif  // SIMILE_STORAGE_COLLECTION_RECORD_H_
