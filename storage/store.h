@@ -21,8 +21,8 @@ namespace simile {
 
 struct StoreOptions {
   std::string data_directory;
-  size_t block_cache_bytes = 32 * 1024 * 1024;   // Of RocksDB, over all column families.
-  size_t memtable_bytes = 32 * 1024 * 1024;      // Per column family before a flush.
+  size_t block_cache_bytes = 32 * 1024 * 1024;       // Of RocksDB, over all column families.
+  size_t memtable_bytes = 32 * 1024 * 1024;          // Per column family before a flush.
   uint64_t free_disk_bytes_min = 256 * 1024 * 1024;  // Writes are refused below it.
 };
 
@@ -30,13 +30,15 @@ struct StoreOptions {
 struct DocumentFields {
   bool text_and_metadata = true;
   bool vector = false;
+  // ResourceExhausted, before more is read, when the documents of a call have more bytes together.
+  size_t bytes_max = SIZE_MAX;
 };
 
 struct StoreStatistics {
   uint64_t last_sequence = 0;
-  uint64_t disk_bytes = 0;         // All files of the database.
-  uint64_t memory_bytes = 0;       // Memtables, block cache and pinned blocks.
-  uint64_t commits = 0;            // Batches written since start.
+  uint64_t disk_bytes = 0;          // All files of the database.
+  uint64_t memory_bytes = 0;        // Memtables, block cache and pinned blocks.
+  uint64_t commits = 0;             // Batches written since start.
   uint64_t requests_committed = 0;  // Write requests in them; requests / commits is the group size.
 };
 
@@ -79,7 +81,8 @@ class Store {
   // failed write, until the store was reopened. On an error nothing of the request is stored.
   absl::StatusOr<CommitResult> Write(WriteRequest request);
 
-  // The documents of `ids`, in order; nullopt where there is none. One consistent view.
+  // The documents of `ids`, in order; nullopt where there is none. One consistent view. NotFound,
+  // like the other reads, when there is no such collection or it is dropped meanwhile.
   absl::StatusOr<std::vector<std::optional<StoredDocument>>> GetById(
       uint32_t collection_id, std::span<const std::string> ids, DocumentFields fields) const;
 

@@ -39,7 +39,7 @@ using WriteOperation = std::variant<PutOperation, RemoveOperation>;
 // How far an ingest stream has come; kept with the documents it counts, in the same batch, so that
 // a client that lost its connection learns exactly what was stored.
 struct IngestProgress {
-  std::string session_id;     // 1 to 64 bytes, chosen by the client.
+  std::string session_id;      // 1 to 64 bytes, chosen by the client.
   uint64_t items_handled = 0;  // Items of the session done so far, failed ones included.
 };
 
@@ -57,7 +57,7 @@ struct OperationResult {
 };
 
 struct CommitResult {
-  uint64_t sequence = 0;                 // Grows by one with each request, over all collections.
+  uint64_t sequence = 0;  // Grows by one with each request, over all collections.
   Durability durability = Durability::kFsync;  // At least what was asked for.
   std::vector<OperationResult> operations;
 };

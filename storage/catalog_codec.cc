@@ -1,0 +1,115 @@
+#include "storage/catalog_codec.h"
+
+#include "fmt/format.h"
+#include "storage/byte_reader.h"
+#include "storage/byte_writer.h"
+#include "storage/record_envelope.h"
+
+namespace simile {
+namespace {
+
+// Opens a record, lets `read` take it apart, and sees to it that nothing is missing or left.
+template <typename Record, typename Read>
+absl::StatusOr<Record> Decode(RecordKind kind, std::string_view sealed, const char* what,
+                              Read read) {
+  const absl::StatusOr<std::string_view> body = OpenRecord(kind, sealed);
+  if (!body.ok()) return body.status();
+  ByteReader in(*body);
+  Record record{};
+  read(in, record);
+  if (!in.AtEnd()) return absl::DataLossError(fmt::format("the {} record does not parse", what));
+  return record;
+}
+
+}  // namespace
+
+std::string EncodeCollection(const CollectionRecord& record) {
+  ByteWriter body;
+  body.Put(record.id);
+  body.PutString(record.name);
+  body.PutString(record.model_name);
+  body.PutString(record.model_fingerprint);
+  body.Put(record.dimension);
+  body.Put(record.metric);
+  body.Put(record.index_engine);
+  body.Put(record.index_m);
+  body.Put(record.index_ef_construction);
+  body.Put(record.index_ef_search);
+  body.Put(record.created_unix_ms);
+  return SealRecord(RecordKind::kCollection, body.bytes());
+}
+
+absl::StatusOr<CollectionRecord> DecodeCollection(std::string_view record) {
+  return Decode<CollectionRecord>(RecordKind::kCollection, record, "collection",
+                                  [](ByteReader& in, CollectionRecord& out) {
+                                    out.id = in.Get<uint32_t>();
+                                    out.name = in.GetString();
+                                    out.model_name = in.GetString();
+                                    out.model_fingerprint = in.GetString();
+                                    out.dimension = in.Get<uint32_t>();
+                                    out.metric = in.Get<uint32_t>();
+                                    out.index_engine = in.Get<uint32_t>();
+                                    out.index_m = in.Get<uint32_t>();
+                                    out.index_ef_construction = in.Get<uint32_t>();
+                                    out.index_ef_search = in.Get<uint32_t>();
+                                    out.created_unix_ms = in.Get<int64_t>();
+                                  });
+}
+
+std::string EncodeCounters(const CollectionCountersRecord& counters) {
+  ByteWriter body;
+  body.Put(counters.next_label);
+  body.Put(counters.document_count);
+  return SealRecord(RecordKind::kCounters, body.bytes());
+}
+
+absl::StatusOr<CollectionCountersRecord> DecodeCounters(std::string_view record) {
+  return Decode<CollectionCountersRecord>(RecordKind::kCounters, record, "counters",
+                                          [](ByteReader& in, CollectionCountersRecord& out) {
+                                            out.next_label = in.Get<uint64_t>();
+                                            out.document_count = in.Get<uint64_t>();
+                                          });
+}
+
+std::string EncodeStoreState(const StoreStateRecord& state) {
+  ByteWriter body;
+  body.Put(state.last_sequence);
+  body.Put(state.next_collection_id);
+  return SealRecord(RecordKind::kStoreState, body.bytes());
+}
+
+absl::StatusOr<StoreStateRecord> DecodeStoreState(std::string_view record) {
+  return Decode<StoreStateRecord>(RecordKind::kStoreState, record, "state",
+                                  [](ByteReader& in, StoreStateRecord& out) {
+                                    out.last_sequence = in.Get<uint64_t>();
+                                    out.next_collection_id = in.Get<uint32_t>();
+                                  });
+}
+
+std::string EncodeIngestProgress(const IngestProgressRecord& progress) {
+  ByteWriter body;
+  body.Put(progress.items_handled);
+  body.Put(progress.updated_unix_s);
+  return SealRecord(RecordKind::kIngestProgress, body.bytes());
+}
+
+absl::StatusOr<IngestProgressRecord> DecodeIngestProgress(std::string_view record) {
+  return Decode<IngestProgressRecord>(RecordKind::kIngestProgress, record, "ingest progress",
+                                      [](ByteReader& in, IngestProgressRecord& out) {
+                                        out.items_handled = in.Get<uint64_t>();
+                                        out.updated_unix_s = in.Get<int64_t>();
+                                      });
+}
+
+std::string EncodeLabel(uint64_t label) {
+  ByteWriter body;
+  body.Put(label);
+  return SealRecord(RecordKind::kLabel, body.bytes());
+}
+
+absl::StatusOr<uint64_t> DecodeLabel(std::string_view record) {
+  return Decode<uint64_t>(RecordKind::kLabel, record, "label",
+                          [](ByteReader& in, uint64_t& out) { out = in.Get<uint64_t>(); });
+}
+
+}  // namespace simile

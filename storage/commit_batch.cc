@@ -1,0 +1,157 @@
+#include "storage/commit_batch.h"
+
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include "fmt/format.h"
+#include "storage/document_codec.h"
+#include "storage/keys.h"
+#include "storage/rocksdb_status.h"
+
+namespace simile {
+namespace {
+
+int64_t UnixSeconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+CommitBatch::CommitBatch(const DatabaseFiles& files, const Catalog& catalog)
+    : files_(files),
+      catalog_(catalog),
+      batch_(rocksdb::BytewiseComparator(), /*reserved_bytes=*/0, /*overwrite_key=*/true),
+      state_(catalog.State()) {}
+
+absl::StatusOr<CommitResult> CommitBatch::Add(const WriteRequest& request) {
+  if (!catalog_.Find(request.collection_id).has_value()) {
+    return absl::NotFoundError("the collection was deleted");
+  }
+  const CollectionCountersRecord counters_before = CountersOf(request.collection_id);
+  const StoreStateRecord state_before = state_;
+  batch_.SetSavePoint();
+  CommitResult result{.sequence = ++state_.last_sequence, .durability = request.durability};
+  absl::Status failure;
+  for (const WriteOperation& operation : request.operations) {
+    auto applied = std::visit(
+        [&](const auto& chosen) { return Apply(request.collection_id, chosen); }, operation);
+    if (!applied.ok()) {
+      failure = applied.status();
+      break;
+    }
+    result.operations.push_back(*applied);
+  }
+  if (!failure.ok()) {
+    batch_.RollbackToSavePoint();
+    CountersOf(request.collection_id) = counters_before;
+    state_ = state_before;
+    return failure;
+  }
+  batch_.PopSavePoint();
+  if (request.progress.has_value()) {
+    batch_.Put(files_.sessions(), SessionKey(request.collection_id, request.progress->session_id),
+               EncodeIngestProgress({.items_handled = request.progress->items_handled,
+                                     .updated_unix_s = UnixSeconds()}));
+  }
+  return result;
+}
+
+absl::StatusOr<OperationResult> CommitBatch::Apply(uint32_t collection_id,
+                                                   const PutOperation& put) {
+  const absl::StatusOr<uint64_t> found = FindLabel(collection_id, put.id);
+  if (!found.ok()) return found.status();
+  uint64_t label = *found;
+  const bool is_new = label == 0;
+  StoredDocument document{.sequence = state_.last_sequence,
+                          .id = put.id,
+                          .text = put.text,
+                          .metadata = put.metadata,
+                          .vector_source = put.vector_source,
+                          .token_count = put.token_count,
+                          .truncated = put.truncated};
+  if (!put.vector.has_value()) {
+    if (is_new) return OperationResult{};
+    const auto stored = GetAsWritten(files_.documents(), LabelKey(collection_id, label));
+    if (!stored.ok()) return stored.status();
+    const auto before = DecodeDocument(*stored);
+    if (!before.ok()) {
+      return absl::DataLossError(fmt::format("document '{}' (label {}) is damaged: {}", put.id,
+                                             label, std::string(before.status().message())));
+    }
+    document.vector_source = before->vector_source;
+    document.token_count = before->token_count;
+    document.truncated = before->truncated;
+  }
+  if (is_new) {
+    CollectionCountersRecord& counters = CountersOf(collection_id);
+    label = counters.next_label++;
+    ++counters.document_count;
+    batch_.Put(files_.ids(), IdKey(collection_id, put.id), EncodeLabel(label));
+  }
+  const std::string key = LabelKey(collection_id, label);
+  batch_.Put(files_.documents(), key, EncodeDocument(document));
+  if (put.vector.has_value()) batch_.Put(files_.vectors(), key, EncodeVector(*put.vector));
+  return OperationResult{
+      .effect = is_new ? OperationResult::Effect::kCreated : OperationResult::Effect::kReplaced,
+      .label = label};
+}
+
+absl::StatusOr<OperationResult> CommitBatch::Apply(uint32_t collection_id,
+                                                   const RemoveOperation& remove) {
+  const absl::StatusOr<uint64_t> label = FindLabel(collection_id, remove.id);
+  if (!label.ok()) return label.status();
+  if (*label == 0) return OperationResult{};
+  const std::string key = LabelKey(collection_id, *label);
+  batch_.Delete(files_.ids(), IdKey(collection_id, remove.id));
+  batch_.Delete(files_.documents(), key);
+  batch_.Delete(files_.vectors(), key);
+  --CountersOf(collection_id).document_count;
+  return OperationResult{.effect = OperationResult::Effect::kRemoved, .label = *label};
+}
+
+absl::StatusOr<uint64_t> CommitBatch::FindLabel(uint32_t collection_id, const std::string& id) {
+  const auto stored = GetAsWritten(files_.ids(), IdKey(collection_id, id));
+  if (stored.status().code() == absl::StatusCode::kNotFound) return 0;
+  if (!stored.ok()) return stored.status();
+  const auto label = DecodeLabel(*stored);
+  if (label.ok()) return label;
+  return absl::DataLossError(fmt::format("the label of document '{}' is damaged: {}", id,
+                                         std::string(label.status().message())));
+}
+
+absl::StatusOr<std::string> CommitBatch::GetAsWritten(rocksdb::ColumnFamilyHandle* family,
+                                                      const std::string& key) {
+  std::string value;
+  const rocksdb::Status got =
+      batch_.GetFromBatchAndDB(&files_.db(), rocksdb::ReadOptions(), family, key, &value);
+  if (!got.ok()) return FromRocksDb(got, "reading from column family " + family->GetName());
+  return value;
+}
+
+CollectionCountersRecord& CommitBatch::CountersOf(uint32_t collection_id) {
+  const auto found = counters_.find(collection_id);
+  if (found != counters_.end()) return found->second;
+  return counters_.emplace(collection_id, catalog_.Counters(collection_id)).first->second;
+}
+
+rocksdb::Status CommitBatch::Write(bool sync) {
+  for (const auto& [collection_id, counters] : counters_) {
+    batch_.Put(files_.meta(), CountersKey(collection_id), EncodeCounters(counters));
+  }
+  batch_.Put(files_.meta(), rocksdb::Slice(kStoreStateKey), EncodeStoreState(state_));
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  return files_.db().Write(options, batch_.GetWriteBatch());
+}
+
+void CommitBatch::Publish(Catalog& catalog) const {
+  for (const auto& [collection_id, counters] : counters_) {
+    catalog.SetCounters(collection_id, counters);
+  }
+  catalog.SetState(state_);
+}
+
+}  // namespace simile

@@ -1,0 +1,188 @@
+#include "storage/committer.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "fmt/format.h"
+#include "storage/keys.h"
+#include "storage/rocksdb_status.h"
+
+namespace simile {
+
+using storage_internal::MutexLock;
+
+namespace {
+
+// A group ends once it has so many operations: large enough to amortise a sync, small enough that
+// its writers do not wait for a long batch.
+constexpr size_t kGroupOperationsMax = 4'096;
+
+bool OnlyRemoves(const WriteRequest& request) {
+  return std::ranges::all_of(request.operations, [](const WriteOperation& operation) {
+    return std::holds_alternative<RemoveOperation>(operation);
+  });
+}
+
+}  // namespace
+
+Committer::Committer(const DatabaseFiles& files, Catalog& catalog, FreeSpaceGuard guard)
+    : files_(files), catalog_(catalog), guard_(std::move(guard)), thread_([this] { Run(); }) {}
+
+Committer::~Committer() {
+  {
+    MutexLock lock(queue_mutex_);
+    closing_ = true;
+  }
+  waiting_changed_.notify_all();
+  thread_.join();
+}
+
+absl::StatusOr<CommitResult> Committer::Write(const WriteRequest& request) {
+  Waiting waiting{.request = request};
+  MutexLock lock(queue_mutex_);
+  waiting_.push_back(&waiting);
+  waiting_changed_.notify_one();
+  while (!waiting.done) group_done_.wait(queue_mutex_);
+  return std::move(waiting.result);
+}
+
+void Committer::Run() {
+  for (;;) {
+    std::deque<Waiting*> group;
+    {
+      MutexLock lock(queue_mutex_);
+      while (waiting_.empty() && !closing_) waiting_changed_.wait(queue_mutex_);
+      if (waiting_.empty()) return;
+      group = TakeGroup();
+    }
+    Commit(group);
+    {
+      MutexLock lock(queue_mutex_);
+      for (Waiting* waiting : group) waiting->done = true;
+    }
+    group_done_.notify_all();
+  }
+}
+
+std::deque<Committer::Waiting*> Committer::TakeGroup() {
+  std::deque<Waiting*> group;
+  size_t operations = 0;
+  while (!waiting_.empty() && operations < kGroupOperationsMax) {
+    operations += waiting_.front()->request.operations.size() + 1;
+    group.push_back(waiting_.front());
+    waiting_.pop_front();
+  }
+  return group;
+}
+
+void Committer::Commit(const std::deque<Waiting*>& group) {
+  MutexLock lock(write_mutex_);
+  CommitBatch batch(files_, catalog_);
+  bool sync = false;
+  size_t good = 0;
+  for (Waiting* waiting : group) {
+    absl::Status admitted = CheckNotFailed();
+    if (admitted.ok()) admitted = CheckSpace(waiting->request);
+    if (!admitted.ok()) {
+      waiting->result = admitted;
+      continue;
+    }
+    waiting->result = batch.Add(waiting->request);
+    if (!waiting->result.ok()) continue;
+    ++good;
+    sync = sync || waiting->request.durability == Durability::kFsync;
+  }
+  if (good == 0) return;
+  const rocksdb::Status written = batch.Write(sync);
+  if (!written.ok()) {
+    // What the log holds now is unknown until it is read again, so nothing more is acknowledged.
+    const absl::Status failure = FromRocksDb(written, "writing a batch");
+    failure_ = std::string(failure.message());
+    for (Waiting* waiting : group) {
+      if (waiting->result.ok()) waiting->result = failure;
+    }
+    return;
+  }
+  batch.Publish(catalog_);
+  ++commits_;
+  requests_committed_ += good;
+  if (!sync) return;
+  // Whoever asked for less has got more.
+  for (Waiting* waiting : group) {
+    if (waiting->result.ok()) waiting->result->durability = Durability::kFsync;
+  }
+}
+
+absl::Status Committer::CheckSpace(const WriteRequest& request) {
+  // Removing is how space comes back.
+  return OnlyRemoves(request) && !request.operations.empty() ? absl::OkStatus() : guard_.Check();
+}
+
+absl::Status Committer::CheckNotFailed() {
+  if (failure_.empty()) return absl::OkStatus();
+  return absl::UnavailableError(fmt::format(
+      "the store takes no writes since one failed ({}): see to the disk and restart the server",
+      failure_));
+}
+
+absl::Status Committer::WriteMeta(rocksdb::WriteBatch& batch) {
+  if (absl::Status s = CheckNotFailed(); !s.ok()) return s;
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  const rocksdb::Status written = files_.db().Write(options, &batch);
+  if (written.ok()) return absl::OkStatus();
+  const absl::Status failure = FromRocksDb(written, "writing the catalog");
+  failure_ = std::string(failure.message());
+  return failure;
+}
+
+absl::StatusOr<CollectionRecord> Committer::CreateCollection(CollectionRecord record) {
+  MutexLock lock(write_mutex_);
+  if (catalog_.HasName(record.name)) {
+    return absl::AlreadyExistsError(fmt::format("there is a collection '{}' already", record.name));
+  }
+  if (absl::Status s = guard_.Check(); !s.ok()) return s;
+  StoreStateRecord state = catalog_.State();
+  record.id = state.next_collection_id++;
+  const CollectionCountersRecord counters;
+  rocksdb::WriteBatch batch;
+  batch.Put(files_.meta(), CollectionKey(record.id), EncodeCollection(record));
+  batch.Put(files_.meta(), CountersKey(record.id), EncodeCounters(counters));
+  batch.Put(files_.meta(), rocksdb::Slice(kStoreStateKey), EncodeStoreState(state));
+  if (absl::Status s = WriteMeta(batch); !s.ok()) return s;
+  catalog_.Put(record);
+  catalog_.SetCounters(record.id, counters);
+  catalog_.SetState(state);
+  return record;
+}
+
+absl::Status Committer::UpdateCollection(const CollectionRecord& record) {
+  MutexLock lock(write_mutex_);
+  std::optional<CollectionRecord> changed = catalog_.Find(record.id);
+  if (!changed.has_value()) {
+    return absl::NotFoundError(fmt::format("there is no collection '{}'", record.name));
+  }
+  changed->index_ef_search = record.index_ef_search;
+  rocksdb::WriteBatch batch;
+  batch.Put(files_.meta(), CollectionKey(record.id), EncodeCollection(*changed));
+  if (absl::Status s = WriteMeta(batch); !s.ok()) return s;
+  catalog_.Put(*changed);
+  return absl::OkStatus();
+}
+
+absl::Status Committer::DropCollection(uint32_t collection_id) {
+  MutexLock lock(write_mutex_);
+  if (!catalog_.Find(collection_id).has_value()) {
+    return absl::NotFoundError("there is no such collection");
+  }
+  rocksdb::WriteBatch batch;
+  batch.Delete(files_.meta(), CollectionKey(collection_id));
+  batch.Delete(files_.meta(), CountersKey(collection_id));
+  batch.Put(files_.meta(), DroppedKey(collection_id), "");
+  if (absl::Status s = WriteMeta(batch); !s.ok()) return s;
+  catalog_.Remove(collection_id);
+  return absl::OkStatus();
+}
+
+}  // namespace simile

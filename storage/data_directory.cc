@@ -1,0 +1,150 @@
+#include "storage/data_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "fmt/format.h"
+#include "storage/crc32c.h"
+
+namespace simile {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Raised whenever an older program could not read what a newer one writes.
+constexpr int kFormatVersion = 1;
+constexpr char kFormatTitle[] = "simile data directory";
+
+absl::Status FileSystemError(const std::string& doing, int reason) {
+  const std::string message = fmt::format("{}: {}", doing, std::strerror(reason));
+  if (reason == EACCES || reason == EPERM || reason == EROFS) {
+    return absl::PermissionDeniedError(message);
+  }
+  if (reason == ENOSPC || reason == EDQUOT) return absl::ResourceExhaustedError(message);
+  return absl::FailedPreconditionError(message);
+}
+
+std::string FormatText() {
+  const std::string text = fmt::format("{}\nversion {}\n", kFormatTitle, kFormatVersion);
+  return fmt::format("{}crc32c {:08x}\n", text, Crc32c(text));
+}
+
+absl::Status WriteDurably(const std::string& path, const std::string& content) {
+  const std::string unfinished = path + ".new";
+  const int file = open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return FileSystemError("creating " + unfinished, errno);
+  const bool written =
+      write(file, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
+      fsync(file) == 0;
+  const int reason = errno;
+  close(file);
+  if (!written) return FileSystemError("writing " + unfinished, reason);
+  if (std::rename(unfinished.c_str(), path.c_str()) != 0) {
+    return FileSystemError("renaming " + unfinished, errno);
+  }
+  // The name is durable only once the directory is.
+  const int directory = open(fs::path(path).parent_path().c_str(), O_RDONLY | O_CLOEXEC);
+  if (directory < 0 || fsync(directory) != 0) {
+    const int failure = errno;
+    if (directory >= 0) close(directory);
+    return FileSystemError("syncing the directory of " + path, failure);
+  }
+  close(directory);
+  return absl::OkStatus();
+}
+
+absl::Status CheckFormat(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file.is_open()) return FileSystemError("opening " + path, errno);
+  std::ostringstream content;
+  content << file.rdbuf();
+  const std::string text = content.str();
+  const size_t checksum_line = text.rfind("crc32c ");
+  if (text.rfind(kFormatTitle, 0) != 0 || checksum_line == std::string::npos ||
+      text.substr(checksum_line) !=
+          fmt::format("crc32c {:08x}\n", Crc32c(text.substr(0, checksum_line)))) {
+    return absl::DataLossError(fmt::format("{} is damaged", path));
+  }
+  int version = 0;
+  const size_t number = std::strlen(kFormatTitle) + std::strlen("\nversion ");
+  if (number < text.size()) {
+    std::from_chars(text.data() + number, text.data() + text.size(), version);
+  }
+  if (version != kFormatVersion) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{} says format {}, and this program knows format {}: use the program that wrote it, or a "
+        "newer one",
+        path, version, kFormatVersion));
+  }
+  return absl::OkStatus();
+}
+
+// A directory of somebody else's files is not one to write into. A database is one too: ours is
+// made after FORMAT.
+absl::Status CheckOwnOrEmpty(const std::string& path) {
+  const std::set<std::string> own = {"LOCK", "FORMAT.new", "lost+found"};
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
+    const std::string name = entry.path().filename().string();
+    if (own.contains(name)) continue;
+    return absl::FailedPreconditionError(fmt::format(
+        "{} holds '{}' and no FORMAT file, so it is no data directory: choose an empty or a new "
+        "one",
+        path, name));
+  }
+  if (error) return FileSystemError("reading " + path, error.value());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& path) {
+  std::error_code error;
+  const bool is_new = !fs::exists(path, error);
+  fs::create_directories(path, error);
+  if (error) return FileSystemError("creating the data directory " + path, error.value());
+  if (is_new) chmod(path.c_str(), S_IRWXU);
+
+  const std::string format_path = path + "/FORMAT";
+  const bool has_format = fs::exists(format_path, error);
+  if (!has_format) {
+    if (absl::Status s = CheckOwnOrEmpty(path); !s.ok()) return s;
+  }
+  const std::string lock_path = path + "/LOCK";
+  const int lock = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock < 0) return FileSystemError("opening " + lock_path, errno);
+  std::unique_ptr<DataDirectory> directory(new DataDirectory(path, lock));
+  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    std::string holder;
+    std::getline(std::ifstream(lock_path), holder);
+    return absl::FailedPreconditionError(
+        fmt::format("the data directory {} is in use by process {}: stop it, or choose another "
+                    "--data-dir",
+                    path, holder.empty() ? "unknown" : holder));
+  }
+  const std::string holder = std::to_string(getpid()) + "\n";
+  if (ftruncate(lock, 0) != 0 ||
+      pwrite(lock, holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size())) {
+    return FileSystemError("writing " + lock_path, errno);
+  }
+  const absl::Status format =
+      has_format ? CheckFormat(format_path) : WriteDurably(format_path, FormatText());
+  if (!format.ok()) return format;
+  return directory;
+}
+
+DataDirectory::~DataDirectory() { close(lock_); }
+
+}  // namespace simile

@@ -1,0 +1,106 @@
+#include "storage/database_files.h"
+
+#include <rocksdb/convenience.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "storage/rocksdb_status.h"
+
+namespace simile {
+namespace {
+
+constexpr double kBloomBitsPerKey = 10;
+constexpr int kOpenFilesMax = 512;
+constexpr uint64_t kLogBytesMax = 512ull << 20;
+constexpr uint64_t kSyncBytes = 1ull << 20;
+constexpr size_t kInfoLogBytesMax = 1 << 20;
+
+// The order of DatabaseFiles' accessors.
+const char* const kFamilyNames[] = {"default", "ids", "documents", "vectors", "sessions"};
+
+rocksdb::DBOptions DatabaseOptionsOf() {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  // RocksDB's default drops acknowledged writes in silence after one damaged byte of the log.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.track_and_verify_wals_in_manifest = true;
+  options.paranoid_checks = true;
+  options.max_total_wal_size = kLogBytesMax;
+  options.wal_bytes_per_sync = kSyncBytes / 2;
+  options.bytes_per_sync = kSyncBytes;
+  options.max_open_files = kOpenFilesMax;
+  options.max_background_jobs =
+      std::max(2, static_cast<int>(std::thread::hardware_concurrency() / 2));
+  options.keep_log_file_num = 4;
+  options.max_log_file_size = kInfoLogBytesMax;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const StoreOptions& options,
+                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.optimize_filters_for_memory = true;
+  table.format_version = 5;
+  rocksdb::ColumnFamilyOptions family;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  family.write_buffer_size = options.memtable_bytes;
+  family.level_compaction_dynamic_level_bytes = true;
+  const std::vector<rocksdb::CompressionType> supported = rocksdb::GetSupportedCompressions();
+  const bool has_lz4 = std::ranges::count(supported, rocksdb::kLZ4Compression) > 0;
+  // Floats do not compress, so vectors are not worth the time.
+  family.compression =
+      name == "documents" && has_lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+  return family;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::Open(const std::string& path,
+                                                                   const StoreOptions& options) {
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const char* name : kFamilyNames) {
+    families.emplace_back(name, FamilyOptions(name, options, cache));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* raw = nullptr;
+  const rocksdb::Status opened =
+      rocksdb::DB::Open(DatabaseOptionsOf(), path, families, &handles, &raw);
+  if (!opened.ok()) return FromRocksDb(opened, "opening the database " + path);
+  return std::unique_ptr<DatabaseFiles>(
+      new DatabaseFiles(std::unique_ptr<rocksdb::DB>(raw), std::move(handles)));
+}
+
+DatabaseFiles::DatabaseFiles(std::unique_ptr<rocksdb::DB> db,
+                             std::vector<rocksdb::ColumnFamilyHandle*> handles)
+    : db_(std::move(db)), handles_(std::move(handles)) {}
+
+DatabaseFiles::~DatabaseFiles() {
+  db_->SyncWAL();
+  rocksdb::CancelAllBackgroundWork(db_.get(), /*wait=*/true);
+  for (rocksdb::ColumnFamilyHandle* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
+  db_->Close();
+}
+
+absl::StatusOr<std::string> DatabaseFiles::Get(rocksdb::ColumnFamilyHandle* family,
+                                               const std::string& key,
+                                               const rocksdb::Snapshot* snapshot) const {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot;
+  std::string value;
+  const rocksdb::Status got = db_->Get(options, family, key, &value);
+  if (got.IsNotFound()) return absl::NotFoundError("");
+  if (!got.ok()) return FromRocksDb(got, "reading from column family " + family->GetName());
+  return value;
+}
+
+}  // namespace simile

@@ -1,0 +1,50 @@
+#ifndef SIMILE_STORAGE_DATABASE_FILES_H_
+#define SIMILE_STORAGE_DATABASE_FILES_H_
+
+#include <rocksdb/db.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "storage/store.h"
+
+namespace simile {
+
+// The open RocksDB and its column families.
+//
+// Thread safety: as RocksDB's: everything may be called together.
+class DatabaseFiles {
+ public:
+  // Opens or creates the database at `path` with the options of storage/README.md.
+  static absl::StatusOr<std::unique_ptr<DatabaseFiles>> Open(const std::string& path,
+                                                             const StoreOptions& options);
+
+  // Syncs the log and closes.
+  ~DatabaseFiles();
+  DatabaseFiles(const DatabaseFiles&) = delete;
+  DatabaseFiles& operator=(const DatabaseFiles&) = delete;
+
+  rocksdb::DB& db() const { return *db_; }
+  rocksdb::ColumnFamilyHandle* meta() const { return handles_[0]; }
+  rocksdb::ColumnFamilyHandle* ids() const { return handles_[1]; }
+  rocksdb::ColumnFamilyHandle* documents() const { return handles_[2]; }
+  rocksdb::ColumnFamilyHandle* vectors() const { return handles_[3]; }
+  rocksdb::ColumnFamilyHandle* sessions() const { return handles_[4]; }
+  const std::vector<rocksdb::ColumnFamilyHandle*>& all() const { return handles_; }
+
+  // The value under `key`: NotFound, DataLoss, Internal.
+  absl::StatusOr<std::string> Get(rocksdb::ColumnFamilyHandle* family, const std::string& key,
+                                  const rocksdb::Snapshot* snapshot = nullptr) const;
+
+ private:
+  DatabaseFiles(std::unique_ptr<rocksdb::DB> db, std::vector<rocksdb::ColumnFamilyHandle*> handles);
+
+  std::unique_ptr<rocksdb::DB> db_;
+  const std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // Owned by db_.
+};
+
+}  // namespace simile
+
+#endif  // SIMILE_STORAGE_DATABASE_FILES_H_

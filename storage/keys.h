@@ -1,0 +1,35 @@
+#ifndef SIMILE_STORAGE_KEYS_H_
+#define SIMILE_STORAGE_KEYS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace simile {
+
+// The grammar of keys (storage/README.md, "Keys"). Numbers are big-endian, so that RocksDB's order
+// of bytes is the order of numbers, and all keys of a collection lie together.
+
+// Of the default column family.
+inline constexpr std::string_view kStoreStateKey = "state";
+inline constexpr std::string_view kCollectionKeyPrefix = "collection/";
+inline constexpr std::string_view kDroppedKeyPrefix = "dropped/";
+std::string CollectionKey(uint32_t collection_id);
+std::string CountersKey(uint32_t collection_id);
+std::string DroppedKey(uint32_t collection_id);
+
+// The number at the end of a key made by one of the three above; false when it has another length.
+bool ParseCollectionId(std::string_view key, std::string_view prefix, uint32_t& collection_id);
+
+// Of the other column families: 4 bytes of collection id first.
+std::string CollectionPrefix(uint32_t collection_id);
+std::string IdKey(uint32_t collection_id, std::string_view id);
+std::string LabelKey(uint32_t collection_id, uint64_t label);
+std::string SessionKey(uint32_t collection_id, std::string_view session_id);
+
+// The label of a LabelKey; 0, which is no label, for a key of another length.
+uint64_t LabelOfKey(std::string_view key);
+
+}  // namespace simile
+
+#endif  // SIMILE_STORAGE_KEYS_H_

@@ -1,0 +1,48 @@
+#include "storage/record_envelope.h"
+
+#include "fmt/format.h"
+#include "storage/byte_reader.h"
+#include "storage/byte_writer.h"
+#include "storage/crc32c.h"
+
+namespace simile {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+constexpr size_t kChecksumBytes = sizeof(uint32_t);
+
+}  // namespace
+
+std::string SealRecord(RecordKind kind, std::string_view body) {
+  ByteWriter sealed;
+  sealed.Put(static_cast<uint8_t>(kind));
+  sealed.Put(kVersion);
+  sealed.PutRaw(body);
+  sealed.Put(Crc32c(sealed.bytes()));
+  return sealed.Take();
+}
+
+absl::StatusOr<std::string_view> OpenRecord(RecordKind kind, std::string_view record) {
+  constexpr size_t kHeaderBytes = 2;
+  if (record.size() < kHeaderBytes + kChecksumBytes) {
+    return absl::DataLossError(fmt::format("the record has only {} bytes", record.size()));
+  }
+  const std::string_view checked = record.substr(0, record.size() - kChecksumBytes);
+  const auto stored = ByteReader(record.substr(checked.size())).Get<uint32_t>();
+  if (const uint32_t computed = Crc32c(checked); computed != stored) {
+    return absl::DataLossError(
+        fmt::format("the checksum is {:08x}, stored is {:08x}", computed, stored));
+  }
+  const auto found_kind = static_cast<uint8_t>(checked[0]);
+  if (found_kind != static_cast<uint8_t>(kind)) {
+    return absl::DataLossError(fmt::format("the record is of kind {}, expected {}", found_kind,
+                                           static_cast<uint8_t>(kind)));
+  }
+  if (const auto version = static_cast<uint8_t>(checked[1]); version != kVersion) {
+    return absl::DataLossError(
+        fmt::format("the record has version {}; this program knows {}", version, kVersion));
+  }
+  return checked.substr(kHeaderBytes);
+}
+
+}  // namespace simile

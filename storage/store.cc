@@ -1,0 +1,183 @@
+#include "storage/store.h"
+
+#include <rocksdb/cache.h>
+
+#include <string>
+#include <utility>
+
+#include "fmt/format.h"
+#include "storage/catalog.h"
+#include "storage/catalog_codec.h"
+#include "storage/collection_reaper.h"
+#include "storage/committer.h"
+#include "storage/data_directory.h"
+#include "storage/database_files.h"
+#include "storage/document_reader.h"
+#include "storage/free_space_guard.h"
+#include "storage/keys.h"
+
+namespace simile {
+namespace {
+
+// The reaper removes whole files, which no snapshot holds. So what a read found is worth nothing
+// when the collection was dropped meanwhile, be it an error or half of the documents.
+template <typename Result>
+Result UnlessDropped(const Catalog& catalog, uint32_t collection_id, Result result) {
+  if (catalog.Find(collection_id).has_value()) return result;
+  return absl::NotFoundError("the collection was deleted");
+}
+
+}  // namespace
+
+// The parts, in the order they need each other.
+class Store::State {
+ public:
+  State(std::unique_ptr<DataDirectory> opened_directory,
+        std::unique_ptr<DatabaseFiles> opened_files, std::unique_ptr<Catalog> loaded_catalog,
+        uint64_t free_disk_bytes_min)
+      : directory(std::move(opened_directory)),
+        files(std::move(opened_files)),
+        catalog(std::move(loaded_catalog)),
+        reader(*files),
+        reaper(*files),
+        committer(*files, *catalog, FreeSpaceGuard(directory->path(), free_disk_bytes_min)) {}
+
+  const std::unique_ptr<DataDirectory> directory;
+  const std::unique_ptr<DatabaseFiles> files;
+  const std::unique_ptr<Catalog> catalog;
+  const DocumentReader reader;
+  CollectionReaper reaper;
+  Committer committer;
+};
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
+  auto directory = DataDirectory::Open(options.data_directory);
+  if (!directory.ok()) return directory.status();
+  auto files = DatabaseFiles::Open((*directory)->database_path(), options);
+  if (!files.ok()) return files.status();
+  auto catalog = Catalog::Load(**files);
+  if (!catalog.ok()) return catalog.status();
+  return std::unique_ptr<Store>(new Store(std::make_unique<State>(
+      *std::move(directory), *std::move(files), *std::move(catalog), options.free_disk_bytes_min)));
+}
+
+Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Store::~Store() = default;
+
+absl::StatusOr<CollectionRecord> Store::CreateCollection(const CollectionRecord& record) {
+  return state_->committer.CreateCollection(record);
+}
+
+absl::Status Store::UpdateCollection(const CollectionRecord& record) {
+  return state_->committer.UpdateCollection(record);
+}
+
+absl::Status Store::DropCollection(uint32_t collection_id) {
+  if (absl::Status s = state_->committer.DropCollection(collection_id); !s.ok()) return s;
+  state_->reaper.Reap(collection_id);
+  return absl::OkStatus();
+}
+
+std::vector<CollectionRecord> Store::Collections() const { return state_->catalog->Collections(); }
+
+absl::StatusOr<CommitResult> Store::Write(WriteRequest request) {
+  return state_->committer.Write(request);
+}
+
+absl::StatusOr<std::vector<std::optional<StoredDocument>>> Store::GetById(
+    uint32_t collection_id, std::span<const std::string> ids, DocumentFields fields) const {
+  return UnlessDropped(*state_->catalog, collection_id,
+                       state_->reader.GetById(collection_id, ids, fields));
+}
+
+absl::StatusOr<std::vector<std::optional<StoredDocument>>> Store::GetByLabel(
+    uint32_t collection_id, std::span<const uint64_t> labels, DocumentFields fields) const {
+  return UnlessDropped(*state_->catalog, collection_id,
+                       state_->reader.GetByLabel(collection_id, labels, fields));
+}
+
+absl::StatusOr<std::vector<StoredDocument>> Store::List(uint32_t collection_id,
+                                                        uint64_t after_label, size_t limit,
+                                                        DocumentFields fields) const {
+  return UnlessDropped(*state_->catalog, collection_id,
+                       state_->reader.List(collection_id, after_label, limit, fields));
+}
+
+absl::Status Store::ScanVectors(
+    uint32_t collection_id, uint64_t first_label, uint64_t end_label,
+    const std::function<absl::Status(uint64_t, std::span<const float>)>& visit) const {
+  return UnlessDropped(*state_->catalog, collection_id,
+                       state_->reader.ScanVectors(collection_id, first_label, end_label, visit));
+}
+
+uint64_t Store::DocumentCount(uint32_t collection_id) const {
+  return state_->catalog->Counters(collection_id).document_count;
+}
+
+uint64_t Store::EndLabel(uint32_t collection_id) const {
+  return state_->catalog->Counters(collection_id).next_label;
+}
+
+absl::StatusOr<uint64_t> Store::IngestItemsHandled(uint32_t collection_id,
+                                                   std::string_view session_id) const {
+  const DatabaseFiles& files = *state_->files;
+  const auto stored = files.Get(files.sessions(), SessionKey(collection_id, session_id));
+  if (stored.status().code() == absl::StatusCode::kNotFound) return 0;
+  if (!stored.ok()) return stored.status();
+  const auto progress = DecodeIngestProgress(*stored);
+  if (!progress.ok()) {
+    return absl::DataLossError(fmt::format("the progress of ingest session '{}' is damaged: {}",
+                                           session_id, std::string(progress.status().message())));
+  }
+  return progress->items_handled;
+}
+
+uint64_t Store::DiskBytes(uint32_t collection_id) const {
+  const DatabaseFiles& files = *state_->files;
+  const std::string first = CollectionPrefix(collection_id);
+  const std::string end = CollectionPrefix(collection_id + 1);
+  const rocksdb::Range range(first, end);
+  rocksdb::SizeApproximationOptions options;
+  options.include_memtables = true;
+  options.include_files = true;
+  uint64_t total = 0;
+  for (rocksdb::ColumnFamilyHandle* family : files.all()) {
+    uint64_t bytes = 0;
+    if (family != files.meta() &&
+        files.db().GetApproximateSizes(options, family, &range, 1, &bytes).ok()) {
+      total += bytes;
+    }
+  }
+  return total;
+}
+
+StoreStatistics Store::Statistics() const {
+  const DatabaseFiles& files = *state_->files;
+  StoreStatistics statistics{.last_sequence = state_->catalog->State().last_sequence,
+                             .commits = state_->committer.commits(),
+                             .requests_committed = state_->committer.requests_committed()};
+  const auto sum_over_families = [&files](const std::string& property) {
+    uint64_t total = 0;
+    for (rocksdb::ColumnFamilyHandle* family : files.all()) {
+      uint64_t value = 0;
+      if (files.db().GetIntProperty(family, property, &value)) total += value;
+    }
+    return total;
+  };
+  rocksdb::VectorLogPtr logs;
+  if (files.db().GetSortedWalFiles(logs).ok()) {
+    for (const auto& log : logs) statistics.disk_bytes += log->SizeFileBytes();
+  }
+  statistics.disk_bytes += sum_over_families(rocksdb::DB::Properties::kTotalSstFilesSize);
+  statistics.memory_bytes = sum_over_families(rocksdb::DB::Properties::kSizeAllMemTables) +
+                            sum_over_families(rocksdb::DB::Properties::kEstimateTableReadersMem);
+  uint64_t cached = 0;
+  // All families share one cache.
+  if (files.db().GetIntProperty(rocksdb::DB::Properties::kBlockCacheUsage, &cached)) {
+    statistics.memory_bytes += cached;
+  }
+  return statistics;
+}
+
+}  // namespace simile

@@ -1,0 +1,114 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tests/storage/crash_fixture.h"
+
+namespace simile {
+namespace {
+
+namespace fs = std::filesystem;
+
+using ::testing::AllOf;
+
+constexpr absl::StatusCode kDataLoss = absl::StatusCode::kDataLoss;
+constexpr uint32_t kDocuments = 200;
+
+class DamagedFileTest : public CrashFixture {
+ protected:
+  void SetUp() override {
+    CrashFixture::SetUp();
+    options_.memtable_bytes = 32 << 20;  // Everything stays in one log.
+    Reopen();
+    ASSERT_EQ(Create(kCrashCollection), kCrashCollectionId);
+    for (uint32_t number = 0; number < kDocuments; ++number) {
+      Write(kCrashCollectionId, {CrashPut(number)});
+    }
+    Close();
+  }
+
+  // Opening reads the log and writes tables of it; returns the path of the one that holds `bytes`,
+  // and where.
+  std::pair<std::string, size_t> TableHolding(const std::string& bytes) {
+    Reopen();
+    Close();
+    for (const std::string& path : FilesEndingIn(".sst")) {
+      const size_t at = ReadFile(path).find(bytes);
+      if (at != std::string::npos) return {path, at};
+    }
+    ADD_FAILURE() << "no table holds the bytes";
+    return {};
+  }
+
+  static std::string NameOf(const std::string& path) { return fs::path(path).filename(); }
+};
+
+TEST_F(DamagedFileTest, AFlippedByteInsideTheLogIsRefusedNotDropped) {
+  const std::vector<std::string> logs = FilesEndingIn(".log");
+  ASSERT_EQ(logs.size(), 1u);
+  const size_t size = fs::file_size(logs.front());
+  for (const size_t at : {size / 10, size / 4, size / 2, size / 2 + 1, 3 * size / 4}) {
+    FlipByte(logs.front(), at);
+    EXPECT_THAT(Store::Open(options_),
+                AllOf(StatusIs(kDataLoss, DatabasePath()), StatusIs(kDataLoss, "checksum")))
+        << "byte " << at << " of " << size;
+    FlipByte(logs.front(), at);
+  }
+  // A refused start has changed nothing: with the byte as it was, everything is there.
+  Reopen();
+  EXPECT_EQ(NumbersStored().size(), kDocuments);
+}
+
+TEST_F(DamagedFileTest, ADamagedVectorTableIsDataLossNamingTheFile) {
+  const std::vector<float> vector = *CrashPut(77).vector;
+  std::string bytes(vector.size() * sizeof(float), '\0');
+  std::memcpy(bytes.data(), vector.data(), bytes.size());
+  const auto [path, at] = TableHolding(bytes);
+  FlipByte(path, at + 3);
+  Reopen();
+  const auto ignore = [](uint64_t, std::span<const float>) { return absl::OkStatus(); };
+  EXPECT_THAT(
+      store_->ScanVectors(kCrashCollectionId, 0, std::numeric_limits<uint64_t>::max(), ignore),
+      StatusIs(kDataLoss, NameOf(path)));
+  EXPECT_THAT(store_->GetById(kCrashCollectionId, std::vector<std::string>{"77"}, kEverything),
+              StatusIs(kDataLoss, NameOf(path)));
+  EXPECT_THAT(store_->GetById(kCrashCollectionId, std::vector<std::string>{"77"}, {}), IsOk());
+}
+
+TEST_F(DamagedFileTest, ADamagedDocumentTableIsDataLossNamingTheFile) {
+  // Letters at random hardly compress, so some of them stand in the table as they are.
+  const auto [path, at] = TableHolding(CrashPut(123).text.substr(200, 12));
+  FlipByte(path, at);
+  Reopen();
+  EXPECT_THAT(store_->GetById(kCrashCollectionId, std::vector<std::string>{"123"}, {}),
+              StatusIs(kDataLoss, NameOf(path)));
+  EXPECT_THAT(store_->List(kCrashCollectionId, 0, 1'000, {}), StatusIs(kDataLoss, NameOf(path)));
+}
+
+TEST_F(DamagedFileTest, AMissingTableIsRefusedAtOpening) {
+  const auto [path, at] = TableHolding(CrashPut(123).text.substr(200, 12));
+  fs::remove(path);
+  EXPECT_THAT(Store::Open(options_), StatusIs(kDataLoss, fs::path(path).stem().string()));
+}
+
+TEST_F(DamagedFileTest, AMissingCurrentFileIsRefusedInsteadOfStartingAnew) {
+  for (const char* state : {"with a log", "with tables"}) {
+    const std::string current = DatabasePath() + "/CURRENT";
+    const std::string content = ReadFile(current);
+    fs::remove(current);
+    EXPECT_THAT(Store::Open(options_), StatusIs(kDataLoss, DatabasePath())) << state;
+    WriteFile(current, content);
+    Reopen();
+    EXPECT_EQ(NumbersStored().size(), kDocuments) << state;
+    Close();
+  }
+}
+
+}  // namespace
+}  // namespace simile

@@ -1,0 +1,89 @@
+#include "tests/storage/record_samples.h"
+
+#include <limits>
+#include <utility>
+
+#include "storage/byte_writer.h"
+#include "storage/catalog_codec.h"
+#include "storage/crc32c.h"
+#include "storage/document_codec.h"
+
+namespace simile {
+
+CollectionRecord SampleCollection() {
+  return {.id = 0x01020304,
+          .name = "texts",
+          .model_name = "mini",
+          .model_fingerprint = "beef",
+          .dimension = 384,
+          .metric = 1,
+          .index_engine = 2,
+          .index_m = 16,
+          .index_ef_construction = 200,
+          .index_ef_search = 64,
+          .created_unix_ms = -2};
+}
+
+StoredDocument SampleDocument() {
+  StoredDocument document{.sequence = 0x0102030405060708,
+                          .id = "d1",
+                          .text = "hi",
+                          .vector_source = VectorSource::kEncoder,
+                          .token_count = 7,
+                          .truncated = true};
+  document.metadata["a"] = Value{Null{}};
+  document.metadata["b"] = Value{false};
+  document.metadata["c"] = Value{true};
+  document.metadata["d"] = Value{std::numeric_limits<int64_t>::min()};
+  document.metadata["e"] = Value{1.5};
+  document.metadata["f"] = Value{std::string("Zürich")};
+  document.metadata["g"] = Value{Bytes{std::string("\x00\xff", 2)}};
+  document.metadata["h"] = Value{Timestamp{.seconds = -1, .nanos = 999'999'999}};
+  document.metadata["i"] = Value{ValueList{Value{int64_t{1}}, Value{ValueList{Value{Null{}}}}}};
+  return document;
+}
+
+std::vector<RecordSample> RecordSamples() {
+  const std::vector<float> vector = {1, -2.5f, 0.1f};
+  return {
+      {"collection", RecordKind::kCollection, EncodeCollection(SampleCollection()),
+       [](std::string_view record) { return DecodeCollection(record).status(); }},
+      {"counters", RecordKind::kCounters, EncodeCounters({.next_label = 9, .document_count = 5}),
+       [](std::string_view record) { return DecodeCounters(record).status(); }},
+      {"document", RecordKind::kDocument, EncodeDocument(SampleDocument()),
+       [](std::string_view record) { return DecodeDocument(record).status(); }},
+      {"vector", RecordKind::kVector, EncodeVector(vector),
+       [](std::string_view record) { return DecodeVector(record).status(); }},
+      {"ingest progress", RecordKind::kIngestProgress,
+       EncodeIngestProgress({.items_handled = 1000, .updated_unix_s = 1'700'000'000}),
+       [](std::string_view record) { return DecodeIngestProgress(record).status(); }},
+      {"state", RecordKind::kStoreState,
+       EncodeStoreState({.last_sequence = 77, .next_collection_id = 3}),
+       [](std::string_view record) { return DecodeStoreState(record).status(); }},
+      {"label", RecordKind::kLabel, EncodeLabel(42),
+       [](std::string_view record) { return DecodeLabel(record).status(); }},
+  };
+}
+
+std::string BodyOf(const std::string& record) { return record.substr(2, record.size() - 6); }
+
+std::string SealAs(uint8_t kind, uint8_t version, std::string_view body) {
+  ByteWriter sealed;
+  sealed.Put(kind);
+  sealed.Put(version);
+  sealed.PutRaw(body);
+  sealed.Put(Crc32c(sealed.bytes()));
+  return sealed.Take();
+}
+
+Value NestedLists(int depth) {
+  Value value{ValueList{}};
+  for (int level = 1; level < depth; ++level) {
+    ValueList outer;
+    outer.push_back(std::move(value));
+    value = Value{std::move(outer)};
+  }
+  return value;
+}
+
+}  // namespace simile
