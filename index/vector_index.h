@@ -29,9 +29,9 @@ struct Neighbor {
 };
 
 struct SearchOptions {
-  size_t k = 10;        // Neighbors wanted, at least 1.
+  size_t k = 10;         // Neighbors wanted, at least 1.
   size_t ef_search = 0;  // Size of the graph's candidate list; 0: the index's own. Raised to k.
-  bool exact = false;   // True: compare with every vector.
+  bool exact = false;    // True: compare with every vector.
   const LabelFilter* filter = nullptr;  // Not owned; null: every label may be returned.
 };
 
@@ -41,8 +41,8 @@ enum class SearchStrategy { kExactScan, kGraph };
 struct SearchAnswer {
   std::vector<Neighbor> neighbors;  // Nearest first; equal distances by label. At most k.
   SearchStrategy strategy = SearchStrategy::kExactScan;
-  bool exact = true;      // True when no nearer vector can have been missed.
-  bool complete = true;   // True when there are min(k, vectors that pass the filter) neighbors.
+  bool exact = true;     // True when no nearer vector can have been missed.
+  bool complete = true;  // True when there are min(k, vectors that pass the filter) neighbors.
 };
 
 struct IndexStatistics {
@@ -62,8 +62,9 @@ class VectorIndex {
   virtual ~VectorIndex() = default;
 
   // Adds `vector` under `label`, replacing what the label held before. InvalidArgument when the
-  // size is not dimension() or, for the cosine metric, when the length is zero; ResourceExhausted
-  // when memory does not suffice. Cost: O(dimension) for a scan, one graph insert for HNSW.
+  // size is not dimension(), the length is zero under cosine or above 1e18 under another metric;
+  // ResourceExhausted when memory does not suffice. Cost: O(dimension) for a scan, one graph insert
+  // for HNSW.
   virtual absl::Status Upsert(uint64_t label, std::span<const float> vector) = 0;
 
   // Forgets `label`. False when it was not there.

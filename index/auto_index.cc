@@ -1,0 +1,93 @@
+#include "index/auto_index.h"
+
+namespace simile {
+
+using index_internal::ReaderLock;
+using index_internal::WriterLock;
+
+namespace {
+
+// Older vectors moved with each new one: a few milliseconds of work.
+constexpr size_t kMovesPerUpsert = 8;
+
+}  // namespace
+
+AutoIndex::AutoIndex(const IndexSettings& settings, size_t scan_vectors_max)
+    : settings_(settings),
+      scan_vectors_max_(scan_vectors_max),
+      scan_(std::make_unique<FlatIndex>(settings.metric, settings.dimension)) {}
+
+absl::Status AutoIndex::Upsert(uint64_t label, std::span<const float> vector) {
+  {
+    ReaderLock lock(mutex_);
+    if (phase_ == Phase::kGraph) return graph_->Upsert(label, vector);
+    if (phase_ == Phase::kScan && scan_->size() < scan_vectors_max_) {
+      return scan_->Upsert(label, vector);
+    }
+  }
+  return UpsertWhileMoving(label, vector);
+}
+
+absl::Status AutoIndex::UpsertWhileMoving(uint64_t label, std::span<const float> vector) {
+  WriterLock lock(mutex_);
+  if (phase_ == Phase::kGraph) return graph_->Upsert(label, vector);
+  if (phase_ == Phase::kScan) {
+    graph_ = std::make_unique<HnswlibIndex>(settings_);
+    to_move_ = scan_->Labels();
+    phase_ = Phase::kMoving;
+  }
+  if (absl::Status s = scan_->Upsert(label, vector); !s.ok()) return s;
+  if (absl::Status s = graph_->Upsert(label, vector); !s.ok()) return s;
+  return MoveSome();
+}
+
+absl::Status AutoIndex::MoveSome() {
+  for (size_t moved = 0; moved < kMovesPerUpsert && !to_move_.empty(); ++moved) {
+    const uint64_t label = to_move_.back();
+    // A label that was removed meanwhile has no vector; one that was replaced is moved again, which
+    // does no harm.
+    const std::vector<float> vector = scan_->Vector(label);
+    if (!vector.empty()) {
+      if (absl::Status s = graph_->Upsert(label, vector); !s.ok()) return s;
+    }
+    to_move_.pop_back();
+  }
+  if (to_move_.empty()) {
+    phase_ = Phase::kGraph;
+    scan_.reset();
+  }
+  return absl::OkStatus();
+}
+
+bool AutoIndex::RemoveFrom(uint64_t label) {
+  bool was_there = false;
+  if (scan_ != nullptr) was_there = scan_->Remove(label);
+  if (graph_ != nullptr) was_there = graph_->Remove(label) || was_there;
+  return was_there;
+}
+
+bool AutoIndex::Remove(uint64_t label) {
+  {
+    ReaderLock lock(mutex_);
+    if (phase_ != Phase::kMoving) return RemoveFrom(label);
+  }
+  WriterLock lock(mutex_);
+  return RemoveFrom(label);
+}
+
+absl::StatusOr<SearchAnswer> AutoIndex::Search(std::span<const float> query,
+                                               const SearchOptions& options) const {
+  ReaderLock lock(mutex_);
+  if (phase_ == Phase::kGraph) return graph_->Search(query, options);
+  return scan_->Search(query, options);
+}
+
+IndexStatistics AutoIndex::Statistics() const {
+  ReaderLock lock(mutex_);
+  if (phase_ == Phase::kGraph) return graph_->Statistics();
+  IndexStatistics statistics = scan_->Statistics();
+  if (graph_ != nullptr) statistics.memory_bytes += graph_->Statistics().memory_bytes;
+  return statistics;
+}
+
+}  // namespace simile

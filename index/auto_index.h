@@ -1,0 +1,59 @@
+#ifndef SIMILE_INDEX_AUTO_INDEX_H_
+#define SIMILE_INDEX_AUTO_INDEX_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "index/flat_index.h"
+#include "index/hnswlib_index.h"
+#include "index/shared_mutex.h"
+#include "index/vector_index.h"
+
+namespace simile {
+
+// The exact scan while the collection is small, an HNSW graph once it is not. The change is made in
+// small steps: each insert above the limit also moves a few older vectors into the graph, while
+// searches still scan; when all are there, the scan's copy is dropped. So no single write stalls.
+//
+// Thread safety: as VectorIndex.
+class AutoIndex final : public VectorIndex {
+ public:
+  // Vectors up to which a scan (at 384 dimensions about 0.2 ms) is as good as a graph.
+  static constexpr size_t kScanVectorsMax = 4096;
+
+  explicit AutoIndex(const IndexSettings& settings, size_t scan_vectors_max = kScanVectorsMax);
+
+  absl::Status Upsert(uint64_t label, std::span<const float> vector) override;
+  bool Remove(uint64_t label) override;
+  absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
+                                      const SearchOptions& options) const override;
+  size_t dimension() const override { return settings_.dimension; }
+  Metric metric() const override { return settings_.metric; }
+  IndexStatistics Statistics() const override;
+
+ private:
+  // Which engines hold the vectors: the scan, both, or the graph.
+  enum class Phase { kScan, kMoving, kGraph };
+
+  absl::Status UpsertWhileMoving(uint64_t label, std::span<const float> vector);
+  absl::Status MoveSome() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool RemoveFrom(uint64_t label) ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
+  const IndexSettings settings_;
+  const size_t scan_vectors_max_;
+
+  // Shared by everything while one engine is in charge; alone for each step of the move.
+  mutable index_internal::SharedMutex mutex_;
+  Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kScan;
+  std::unique_ptr<FlatIndex> scan_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<HnswlibIndex> graph_ ABSL_GUARDED_BY(mutex_);
+  std::vector<uint64_t> to_move_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace simile
+
+#endif  // SIMILE_INDEX_AUTO_INDEX_H_
