@@ -15,21 +15,22 @@ namespace simile {
 
 // What a loaded model is. Two models with the same fingerprint give the same vectors.
 struct ModelInfo {
-  std::string name;           // The model directory's last path component.
-  std::string architecture;   // From config.json, e.g. "bert".
-  std::string pooling;        // "mean", "cls" or "max".
-  bool normalized = false;    // True when vectors are scaled to length 1.
-  size_t dimension = 0;       // Floats per vector.
-  size_t tokens_max = 0;      // Longer texts are cut, special tokens included.
+  std::string name;          // The model directory's last path component.
+  std::string architecture;  // From config.json, e.g. "bert".
+  std::string pooling;       // "mean", "cls" or "max".
+  bool normalized = false;   // True when vectors are scaled to length 1.
+  size_t dimension = 0;      // Floats per vector.
+  size_t tokens_max = 0;     // Longer texts are cut, special tokens included.
   size_t parameter_count = 0;
-  std::string fingerprint;    // 64 hex digits, SHA-256 over weights, tokenizer and settings.
+  std::string fingerprint;      // 64 hex digits, SHA-256 over weights, tokenizer and settings.
   std::string instruction_set;  // What the kernels chosen at start use, e.g. "AVX3_DL".
 };
 
 // Several token sequences laid end to end: no padding, no mask.
 struct PackedBatch {
   std::span<const uint32_t> ids;
-  std::span<const uint32_t> sequence_start;  // One more entry than sequences; the last is ids.size().
+  std::span<const uint32_t>
+      sequence_start;  // One more entry than sequences; the last is ids.size().
 
   size_t sequence_count() const { return sequence_start.empty() ? 0 : sequence_start.size() - 1; }
 };

@@ -22,7 +22,8 @@ struct EncodeOptions {
   EncodeLane lane = EncodeLane::kQuery;
   // Work not begun by then is dropped: DeadlineExceeded.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  // Polled between micro-batches, from a worker thread; true drops the rest: Cancelled. May be empty.
+  // Polled between micro-batches, from a worker thread; true drops the rest: Cancelled. May be
+  // empty.
   std::function<bool()> cancelled;
 };
 
@@ -33,16 +34,17 @@ struct Embedding {
 };
 
 struct EncodeResult {
-  std::vector<Embedding> embeddings;      // One per text, in order.
-  std::chrono::nanoseconds queue_time{};  // Until the first text of the call reached a worker.
+  std::vector<Embedding> embeddings;       // One per text, in order.
+  std::chrono::nanoseconds queue_time{};   // Until the first text of the call reached a worker.
   std::chrono::nanoseconds encode_time{};  // From then to the last vector.
 };
 
 struct EncoderServiceOptions {
-  size_t threads = 0;                     // Encoding threads; 0: one per core.
-  size_t batch_tokens_max = 512;          // Tokens a worker takes through the model at once.
-  size_t queued_tokens_max = 1024 * 1024;  // Above it the query lane is refused: ResourceExhausted;
-                                           // the ingest lane waits for room.
+  size_t threads = 0;             // Encoding threads; 0: one per core.
+  size_t batch_tokens_max = 512;  // Tokens a worker takes through the model at once.
+  // Of each lane by itself. A query that does not fit is refused (ResourceExhausted); ingest waits,
+  // in turn, until fewer are queued.
+  size_t queued_tokens_max = 1024 * 1024;
 };
 
 struct EncoderStatistics {

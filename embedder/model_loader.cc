@@ -1,0 +1,118 @@
+#include "embedder/model_loader.h"
+
+#include <openssl/evp.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <utility>
+
+#include "embedder/encoder.h"
+#include "embedder/safetensors_file.h"
+#include "fmt/format.h"
+
+namespace simile {
+namespace {
+
+namespace fs = std::filesystem;
+
+// SHA-256 of a stream of numbers and strings, each string behind its length so that two different
+// streams never have the same bytes.
+class Digest {
+ public:
+  Digest() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+  }
+
+  void Add(uint64_t number) { EVP_DigestUpdate(context_.get(), &number, sizeof(number)); }
+
+  void Add(std::string_view text) {
+    Add(static_cast<uint64_t>(text.size()));
+    EVP_DigestUpdate(context_.get(), text.data(), text.size());
+  }
+
+  std::string Hex() {
+    unsigned char raw[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    EVP_DigestFinal_ex(context_.get(), raw, &size);
+    std::string hex;
+    for (unsigned int byte = 0; byte < size; ++byte) hex += fmt::format("{:02x}", raw[byte]);
+    return hex;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+// Which layout of the bytes below; raised when it changes.
+constexpr uint64_t kFingerprintVersion = 1;
+
+}  // namespace
+
+std::string ModelFingerprint(const ModelConfig& config, const WordpieceSettings& tokenizer,
+                             std::string_view weights) {
+  Digest digest;
+  digest.Add(kFingerprintVersion);
+  digest.Add(weights);
+  digest.Add(static_cast<uint64_t>(tokenizer.vocabulary.size()));
+  for (const std::string& token : tokenizer.vocabulary) digest.Add(token);
+  digest.Add(static_cast<uint64_t>(tokenizer.special_tokens.size()));
+  for (const std::string& token : tokenizer.special_tokens) digest.Add(token);
+  digest.Add(tokenizer.unknown_token);
+  digest.Add(tokenizer.word_characters_max);
+  digest.Add(static_cast<uint64_t>(tokenizer.fold ? 1 : 0));
+  digest.Add(static_cast<uint64_t>(tokenizer.split_ideographs ? 1 : 0));
+  digest.Add(config.head_count);
+  digest.Add(std::string_view(fmt::format("{}", config.layer_norm_epsilon)));
+  digest.Add(std::string_view(PoolingName(config.pooling)));
+  digest.Add(static_cast<uint64_t>(config.normalize ? 1 : 0));
+  digest.Add(config.hidden_size);
+  digest.Add(config.tokens_max);
+  return digest.Hex();
+}
+
+absl::StatusOr<std::unique_ptr<BertEncoder>> LoadBertEncoder(const std::string& model_directory,
+                                                             const Kernels& kernels) {
+  std::error_code error;
+  const fs::path path = fs::weakly_canonical(fs::absolute(model_directory, error), error);
+  if (error || !fs::is_directory(path, error)) {
+    return absl::NotFoundError(fmt::format("{} is not a directory", model_directory));
+  }
+  const std::string directory = path.string();
+  const auto config = ReadModelConfig(directory);
+  if (!config.ok()) return config.status();
+  auto settings = ReadTokenizerSettings(directory);
+  if (!settings.ok()) return settings.status();
+  if (settings->vocabulary.size() > config->vocabulary_size) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: the tokenizer has {} tokens, but the model only {}", directory,
+                    settings->vocabulary.size(), config->vocabulary_size));
+  }
+  const auto weights = SafetensorsFile::Open(directory + "/model.safetensors");
+  if (!weights.ok()) return weights.status();
+  ModelInfo info{.name = path.filename().string(),
+                 .architecture = config->architecture,
+                 .pooling = PoolingName(config->pooling),
+                 .normalized = config->normalize,
+                 .dimension = config->hidden_size,
+                 .tokens_max = config->tokens_max,
+                 .parameter_count = (*weights)->element_count(),
+                 .fingerprint = ModelFingerprint(*config, *settings, (*weights)->file().bytes()),
+                 .instruction_set = kernels.name()};
+  auto tokenizer = WordpieceTokenizer::Create(*std::move(settings));
+  if (!tokenizer.ok()) {
+    return absl::Status(
+        tokenizer.status().code(),
+        fmt::format("{}: {}", directory, std::string(tokenizer.status().message())));
+  }
+  auto encoder =
+      BertEncoder::Create(*config, std::move(info), *std::move(tokenizer), **weights, kernels);
+  return encoder;
+}
+
+absl::StatusOr<std::unique_ptr<Encoder>> LoadEncoder(const std::string& model_directory) {
+  auto encoder = LoadBertEncoder(model_directory, BestKernels());
+  if (!encoder.ok()) return encoder.status();
+  return *std::move(encoder);
+}
+
+}  // namespace simile

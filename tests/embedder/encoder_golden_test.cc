@@ -1,0 +1,159 @@
+// The real model against the reference implementation's vectors and layers.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "embedder/model_loader.h"
+#include "tests/support/child_process.h"
+#include "tests/support/status_matchers.h"
+
+namespace simile {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string Testdata(const std::string& name) {
+  return std::string(SIMILE_SOURCE_DIR) + "/tests/testdata/embedder/" + name;
+}
+
+std::vector<float> ReadFloats(const std::string& path) {
+  const std::string bytes = ReadFile(path);
+  std::vector<float> floats(bytes.size() / sizeof(float));
+  std::memcpy(floats.data(), bytes.data(), bytes.size());
+  return floats;
+}
+
+class EncoderGoldenTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const char* given = std::getenv("SIMILE_MODEL_DIR");
+    const std::string directory =
+        given != nullptr ? given : std::string(SIMILE_SOURCE_DIR) + "/models/all-MiniLM-L6-v2";
+    if (!std::filesystem::exists(directory + "/model.safetensors")) {
+      GTEST_SKIP() << "no model in " << directory << "; scripts/fetch_model.sh fetches it";
+    }
+    auto encoder = LoadBertEncoder(directory, BestKernels());
+    ASSERT_THAT(encoder, IsOk());
+    encoder_ = *std::move(encoder);
+    const std::string lines = ReadFile(Testdata("embedding_golden.jsonl"));
+    for (size_t start = 0; start < lines.size();) {
+      const size_t end = lines.find('\n', start);
+      const Json line = Json::parse(lines.substr(start, end - start));
+      texts_.push_back(line["text"].get<std::string>());
+      token_counts_.push_back(line["tokens"].get<size_t>());
+      start = end + 1;
+    }
+  }
+
+  // The vectors of the texts at `positions`, in one batch.
+  std::vector<float> Encode(const std::vector<size_t>& positions) {
+    std::vector<uint32_t> ids, starts = {0};
+    for (const size_t position : positions) {
+      const auto sequence =
+          encoder_->tokenizer().Encode(texts_[position], encoder_->info().tokens_max);
+      ids.insert(ids.end(), sequence.ids.begin(), sequence.ids.end());
+      starts.push_back(static_cast<uint32_t>(ids.size()));
+    }
+    std::vector<float> vectors(positions.size() * encoder_->info().dimension);
+    EXPECT_THAT(encoder_->Run({.ids = ids, .sequence_start = starts}, *Workspace(), vectors),
+                IsOk());
+    return vectors;
+  }
+
+  Encoder::Workspace* Workspace() {
+    if (workspace_ == nullptr) workspace_ = encoder_->NewWorkspace();
+    return workspace_.get();
+  }
+
+  std::unique_ptr<BertEncoder> encoder_;
+  std::unique_ptr<Encoder::Workspace> workspace_;
+  std::vector<std::string> texts_;
+  std::vector<size_t> token_counts_;
+};
+
+TEST_F(EncoderGoldenTest, VectorsAreTheReferences) {
+  const std::vector<float> golden = ReadFloats(Testdata("embedding_golden.f32"));
+  const size_t dimension = encoder_->info().dimension;
+  ASSERT_EQ(golden.size(), texts_.size() * dimension);
+  for (size_t position = 0; position < texts_.size(); ++position) {
+    const std::vector<float> vector = Encode({position});
+    const float* expected = golden.data() + position * dimension;
+    double dot = 0, largest = 0;
+    for (size_t axis = 0; axis < dimension; ++axis) {
+      dot += static_cast<double>(vector[axis]) * expected[axis];
+      largest = std::max(largest, std::fabs(static_cast<double>(vector[axis]) - expected[axis]));
+    }
+    EXPECT_LE(largest, 1e-5) << texts_[position];
+    EXPECT_GE(dot, 0.999999) << texts_[position];
+    const auto sequence =
+        encoder_->tokenizer().Encode(texts_[position], encoder_->info().tokens_max);
+    EXPECT_EQ(sequence.ids.size(), token_counts_[position]) << texts_[position];
+  }
+}
+
+TEST_F(EncoderGoldenTest, EachLayerIsTheReferences) {
+  const Json golden = Json::parse(ReadFile(Testdata("layers.json")));
+  const std::vector<float> layers = ReadFloats(Testdata("layers.f32"));
+  const auto ids = golden["ids"].get<std::vector<uint32_t>>();
+  const std::vector<uint32_t> starts = {0, static_cast<uint32_t>(ids.size())};
+  std::vector<float> vector(encoder_->info().dimension);
+  size_t seen = 0;
+  ASSERT_THAT(encoder_->RunObserved({.ids = ids, .sequence_start = starts}, *Workspace(), vector,
+                                    [&](size_t layer, std::span<const float> rows) {
+                                      double largest = 0;
+                                      for (size_t at = 0; at < rows.size(); ++at) {
+                                        largest = std::max(
+                                            largest, std::fabs(static_cast<double>(rows[at]) -
+                                                               layers[layer * rows.size() + at]));
+                                      }
+                                      EXPECT_LT(largest, 1e-4) << "layer " << layer;
+                                      ++seen;
+                                    }),
+              IsOk());
+  EXPECT_EQ(seen, golden["shape"][0].get<size_t>());
+}
+
+TEST_F(EncoderGoldenTest, ATextHasTheSameBitsAloneInAnyBatchAndInAnyOrder) {
+  const size_t dimension = encoder_->info().dimension;
+  std::vector<size_t> order(std::min<size_t>(texts_.size(), 40));
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::vector<std::vector<float>> alone;
+  for (const size_t position : order) alone.push_back(Encode({position}));
+  std::mt19937 random(7);
+  for (int round = 0; round < 3; ++round) {
+    std::shuffle(order.begin(), order.end(), random);
+    const std::vector<float> together = Encode(order);
+    for (size_t place = 0; place < order.size(); ++place) {
+      EXPECT_EQ(std::memcmp(together.data() + place * dimension, alone[order[place]].data(),
+                            dimension * sizeof(float)),
+                0)
+          << texts_[order[place]];
+    }
+  }
+}
+
+TEST_F(EncoderGoldenTest, ABatchThatDoesNotFitIsRefused) {
+  std::vector<float> vector(encoder_->info().dimension);
+  const std::vector<uint32_t> good = {101, 102}, unknown = {101, 999'999}, empty;
+  const std::vector<uint32_t> starts = {0, 2}, short_starts = {0, 1};
+  const auto run = [&](const std::vector<uint32_t>& ids, const std::vector<uint32_t>& from) {
+    return encoder_->Run({.ids = ids, .sequence_start = from}, *Workspace(), vector);
+  };
+  EXPECT_THAT(run(good, starts), IsOk());
+  EXPECT_THAT(run(unknown, starts), StatusIs(absl::StatusCode::kInvalidArgument, "999999"));
+  EXPECT_THAT(run(good, short_starts), StatusIs(absl::StatusCode::kInvalidArgument, ""));
+  const std::vector<uint32_t> long_ids(300, 101), long_starts = {0, 300};
+  EXPECT_THAT(run(long_ids, long_starts), StatusIs(absl::StatusCode::kInvalidArgument, "256"));
+}
+
+}  // namespace
+}  // namespace simile

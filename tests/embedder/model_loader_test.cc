@@ -1,0 +1,192 @@
+// Model directories: good, of other kinds, damaged.
+#include "embedder/model_loader.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/support/child_process.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/tiny_model.h"
+
+namespace simile {
+namespace {
+
+constexpr absl::StatusCode kDataLoss = absl::StatusCode::kDataLoss;
+constexpr absl::StatusCode kUnsupported = absl::StatusCode::kFailedPrecondition;
+
+std::vector<float> Encode(const Encoder& encoder, const std::string& text) {
+  const TokenSequence sequence = encoder.tokenizer().Encode(text, encoder.info().tokens_max);
+  const std::vector<uint32_t> starts = {0, static_cast<uint32_t>(sequence.ids.size())};
+  std::vector<float> vector(encoder.info().dimension);
+  const auto workspace = encoder.NewWorkspace();
+  EXPECT_THAT(encoder.Run({.ids = sequence.ids, .sequence_start = starts}, *workspace, vector),
+              IsOk());
+  return vector;
+}
+
+class ModelLoaderTest : public ::testing::Test {
+ protected:
+  std::string model() const { return directory_.path() + "/tiny"; }
+
+  void Write(const TinyModelOptions& options = {}) {
+    std::filesystem::remove_all(model());
+    WriteTinyModel(model(), options);
+  }
+
+  void Replace(const std::string& file, const std::string& from, const std::string& to) {
+    std::string content = ReadFile(model() + "/" + file);
+    const size_t at = content.find(from);
+    ASSERT_NE(at, std::string::npos) << from << " is not in " << content;
+    WriteFile(model() + "/" + file, content.replace(at, from.size(), to));
+  }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(ModelLoaderTest, LoadsATinyModelAndDescribesIt) {
+  Write();
+  const auto encoder = LoadEncoder(model());
+  ASSERT_THAT(encoder, IsOk());
+  const ModelInfo& info = (*encoder)->info();
+  EXPECT_EQ(info.name, "tiny");
+  EXPECT_EQ(info.dimension, 48u);
+  EXPECT_EQ(info.tokens_max, 24u);
+  EXPECT_EQ(info.pooling, "mean");
+  EXPECT_EQ(info.fingerprint.size(), 64u);
+  double squares = 0;
+  for (const float component : Encode(**encoder, "hello world")) squares += component * component;
+  EXPECT_NEAR(squares, 1, 1e-5);
+}
+
+TEST_F(ModelLoaderTest, FastAndReferenceKernelsAgreeForEveryPooling) {
+  for (const char* pooling : {"mean", "cls", "max"}) {
+    for (const bool normalize : {true, false}) {
+      Write({.pooling = pooling, .normalize = normalize});
+      const auto fast = LoadBertEncoder(model(), BestKernels());
+      const auto reference = LoadBertEncoder(model(), ReferenceKernels());
+      ASSERT_THAT(fast, IsOk());
+      ASSERT_THAT(reference, IsOk());
+      const std::vector<float> a = Encode(**fast, "the red apple!");
+      const std::vector<float> b = Encode(**reference, "the red apple!");
+      for (size_t axis = 0; axis < a.size(); ++axis) EXPECT_NEAR(a[axis], b[axis], 1e-5);
+    }
+  }
+}
+
+TEST_F(ModelLoaderTest, NamesMayHaveThePrefixOfAHead) {
+  Write();
+  const std::vector<float> plain = Encode(**LoadEncoder(model()), "hello");
+  Write({.tensor_prefix = "bert."});
+  EXPECT_EQ(Encode(**LoadEncoder(model()), "hello"), plain);
+}
+
+TEST_F(ModelLoaderTest, TheTokenizerComesFromEitherFile) {
+  Write();
+  const auto from_vocabulary = (*LoadEncoder(model()))->tokenizer().Encode("Hello worlds!", 24).ids;
+  Write({.with_tokenizer_json = true});
+  const auto from_json = (*LoadEncoder(model()))->tokenizer().Encode("Hello worlds!", 24).ids;
+  EXPECT_EQ(from_vocabulary, from_json);
+}
+
+TEST_F(ModelLoaderTest, TheFingerprintChangesWithWhateverChangesVectors) {
+  Write();
+  const std::string first = (*LoadEncoder(model()))->info().fingerprint;
+  EXPECT_EQ((*LoadEncoder(model()))->info().fingerprint, first);
+  Write({.seed = 2});
+  EXPECT_NE((*LoadEncoder(model()))->info().fingerprint, first);
+  Write({.pooling = "max"});
+  EXPECT_NE((*LoadEncoder(model()))->info().fingerprint, first);
+  Write({.normalize = false});
+  EXPECT_NE((*LoadEncoder(model()))->info().fingerprint, first);
+  Write();
+  Replace("vocab.txt", "apple", "grape");
+  EXPECT_NE((*LoadEncoder(model()))->info().fingerprint, first);
+  Write();
+  Replace("sentence_bert_config.json", "24", "23");
+  EXPECT_NE((*LoadEncoder(model()))->info().fingerprint, first);
+}
+
+TEST_F(ModelLoaderTest, AMissingFileIsNamed) {
+  for (const char* file :
+       {"config.json", "modules.json", "1_Pooling/config.json", "vocab.txt", "model.safetensors"}) {
+    Write();
+    std::filesystem::remove(model() + "/" + file);
+    EXPECT_THAT(LoadEncoder(model()), StatusIs(absl::StatusCode::kNotFound, file));
+  }
+  EXPECT_THAT(LoadEncoder(directory_.path() + "/nowhere"),
+              StatusIs(absl::StatusCode::kNotFound, "nowhere"));
+}
+
+TEST_F(ModelLoaderTest, ModelsOfOtherKindsAreRefusedWithTheReason) {
+  const struct {
+    const char* file;
+    const char* from;
+    const char* to;
+    absl::StatusCode code;
+    const char* reason;
+  } cases[] = {
+      {"config.json", "\"bert\"", "\"t5\"", kUnsupported, "type 't5'"},
+      {"config.json", "\"gelu\"", "\"relu\"", kUnsupported, "'relu'"},
+      {"config.json", "\"hidden_size\":48", "\"hidden_size\":0", kDataLoss, "hidden_size"},
+      {"config.json", "\"hidden_size\":48", "\"hidden_size\":999999999", kDataLoss, "8192"},
+      {"config.json", "\"hidden_size\":48", "\"hidden_size\":50", kDataLoss, "no multiple"},
+      {"config.json", "\"num_hidden_layers\":2", "\"num_hidden_layers\":3",
+       absl::StatusCode::kNotFound, "encoder.layer.2"},
+      {"config.json", "{", "[", kDataLoss, "not a JSON object"},
+      {"modules.json", "models.Pooling", "models.Dense", kUnsupported, "models.Dense"},
+      {"modules.json", "1_Pooling", "../evil", kUnsupported, "../evil"},
+      {"1_Pooling/config.json", "\"pooling_mode_mean_tokens\":true",
+       "\"pooling_mode_lasttoken\":true", kUnsupported, "lasttoken"},
+      {"sentence_bert_config.json", "24", "1000", kDataLoss, "max_seq_length is 1000"},
+      {"vocab.txt", "[SEP]", "[XXX]", kUnsupported, "[SEP]"},
+  };
+  for (const auto& other : cases) {
+    Write();
+    Replace(other.file, other.from, other.to);
+    EXPECT_THAT(LoadEncoder(model()), StatusIs(other.code, other.reason)) << other.to;
+  }
+}
+
+// Any byte of any file may be wrong: the answer is an error or a model, never a crash.
+TEST_F(ModelLoaderTest, FlippedBytesAndTruncationNeverCrash) {
+  constexpr int kCasesPerFile = 60;
+  std::mt19937 random(20'261'124);
+  int refused = 0;
+  for (const char* file :
+       {"config.json", "modules.json", "sentence_bert_config.json", "1_Pooling/config.json",
+        "vocab.txt", "tokenizer.json", "model.safetensors"}) {
+    Write({.with_tokenizer_json = true});
+    const std::string path = model() + "/" + file;
+    const std::string good = ReadFile(path);
+    for (int number = 0; number < kCasesPerFile; ++number) {
+      std::string bad = good;
+      // Of the weights the header is the dangerous part.
+      const size_t range = std::min<size_t>(bad.size(), 4'000);
+      if (number % 3 == 2) {
+        bad.resize(random() % bad.size());
+      } else {
+        for (int flip = 0; flip <= number % 4; ++flip) {
+          bad[random() % range] ^= static_cast<char>(1u << (random() % 8));
+        }
+      }
+      WriteFile(path, bad);
+      const auto encoder = LoadEncoder(model());
+      if (!encoder.ok()) {
+        ++refused;
+        continue;
+      }
+      Encode(**encoder, "hello world");
+    }
+    WriteFile(path, good);
+  }
+  EXPECT_GT(refused, 100);
+}
+
+}  // namespace
+}  // namespace simile
