@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "absl/status/status.h"
+#include "server/engine/limits.h"
 
 namespace simile {
 
@@ -14,6 +15,9 @@ struct CallContext {
 
   Clock::time_point deadline = Clock::time_point::max();
   std::function<bool()> cancelled;  // May be empty. Called from any thread.
+
+  // Bytes of stored documents that the call may bring into memory: no more fit into its answer.
+  size_t read_bytes_max = kMessageBytesMax;
 
   // Asked between the steps of a request: Cancelled or DeadlineExceeded when it is no use going on.
   absl::Status Check() const {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "server/engine/catalog_numbers.h"
 #include "server/engine/errors.h"
 #include "server/engine/limits.h"
 #include "server/engine/search_runner.h"
@@ -127,7 +128,8 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
   UpsertReport report;
 
   // From here to the end nobody else writes these documents.
-  WriteGate::Pass pass(gate_, batch.Ids());
+  const auto pass = gate_.Enter(batch.Ids(), context);
+  if (!pass.ok()) return pass.status();
   if (model_ != nullptr) {
     Stopwatch embed_watch;
     if (absl::Status s = batch.KeepUnchangedVectors(store_, id_); !s.ok()) return s;
@@ -172,7 +174,8 @@ absl::StatusOr<RemoveReport> Collection::Remove(std::span<const std::string> ids
   for (const std::string& id : ids) {
     if (seen.insert(id).second) unique_ids.push_back(id);
   }
-  WriteGate::Pass pass(gate_, unique_ids);
+  const auto pass = gate_.Enter(unique_ids, context);
+  if (!pass.ok()) return pass.status();
   auto stored = store_.GetById(id_, unique_ids, {.text_and_metadata = false});
   if (!stored.ok()) return stored.status();
   WriteRequest request{.collection_id = id_, .durability = durability};
@@ -207,16 +210,21 @@ absl::StatusOr<PatchReport> Collection::PatchMetadata(
   PatchReport report{.statuses = std::vector<absl::Status>(patches.size()),
                      .durability = durability};
   std::vector<std::string> ids;
+  std::unordered_set<std::string_view> seen;
   for (size_t position = 0; position < patches.size(); ++position) {
     absl::Status& status = report.statuses[position];
     status = patches[position].status();
     if (status.ok()) {
       status = InField(fmt::format("updates[{}].id", position), CheckId(patches[position]->id));
     }
-    if (status.ok()) ids.push_back(patches[position]->id);
+    if (status.ok() && seen.insert(patches[position]->id).second) {
+      ids.push_back(patches[position]->id);
+    }
   }
-  WriteGate::Pass pass(gate_, ids);
-  auto stored = store_.GetById(id_, ids, {.text_and_metadata = true});
+  const auto pass = gate_.Enter(ids, context);
+  if (!pass.ok()) return pass.status();
+  auto stored =
+      store_.GetById(id_, ids, {.text_and_metadata = true, .bytes_max = context.read_bytes_max});
   if (!stored.ok()) return stored.status();
 
   // The newest version of each document: what is stored, then what earlier patches made of it.
@@ -225,6 +233,7 @@ absl::StatusOr<PatchReport> Collection::PatchMetadata(
     if (document.has_value()) newest.try_emplace(document->id, &*document);
   }
   WriteRequest request{.collection_id = id_, .durability = durability};
+  std::unordered_set<StoredDocument*> changed;
   for (size_t position = 0; position < patches.size(); ++position) {
     absl::Status& status = report.statuses[position];
     if (!status.ok()) continue;
@@ -241,9 +250,13 @@ absl::StatusOr<PatchReport> Collection::PatchMetadata(
       continue;
     }
     document.metadata = *std::move(metadata);
-    request.operations.emplace_back(PutOperation{.id = patch.id,
-                                                 .text = document.text,
-                                                 .metadata = document.metadata,
+    changed.insert(&document);
+  }
+  // One operation for a document, however many patches it had: each holds the whole document.
+  for (StoredDocument* document : changed) {
+    request.operations.emplace_back(PutOperation{.id = document->id,
+                                                 .text = std::move(document->text),
+                                                 .metadata = std::move(document->metadata),
                                                  .vector = std::nullopt});
   }
   if (request.operations.empty()) return report;
@@ -313,6 +326,8 @@ CollectionDescription Collection::Describe() const {
                                   : 0;
   ReadLock lock(mutex_);
   description.record = record_;
+  description.metric = MetricOfNumber(record_.metric).value_or(Metric::kCosine);
+  description.engine = IndexEngineOfNumber(record_.index_engine).value_or(IndexEngine::kAuto);
   if (!failure_.ok()) description.state_reason = MessageOf(failure_);
   return description;
 }

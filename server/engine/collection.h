@@ -25,6 +25,8 @@ enum class CollectionState { kLoading, kReady, kFailed };
 
 struct CollectionDescription {
   CollectionRecord record;
+  Metric metric = Metric::kCosine;  // What the numbers in the record mean.
+  IndexEngine engine = IndexEngine::kAuto;
   CollectionState state = CollectionState::kLoading;
   std::string state_reason;  // Why it failed.
   uint64_t document_count = 0;

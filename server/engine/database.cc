@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "server/engine/catalog_numbers.h"
 #include "server/engine/errors.h"
 #include "server/engine/limits.h"
 #include "server/engine/similar_name.h"
@@ -13,34 +14,10 @@
 namespace simile {
 namespace {
 
-// How the settings of the index folder travel through the catalog. The numbers are on disk: they
-// never change their meaning.
-constexpr std::pair<Metric, uint32_t> kMetricNumbers[] = {
-    {Metric::kCosine, 1}, {Metric::kEuclidean, 2}, {Metric::kDotProduct, 3}};
-constexpr std::pair<IndexEngine, uint32_t> kEngineNumbers[] = {
-    {IndexEngine::kAuto, 1}, {IndexEngine::kFlat, 2}, {IndexEngine::kHnswlib, 3}};
-
-template <typename Enumeration, size_t kCount>
-uint32_t NumberOf(const std::pair<Enumeration, uint32_t> (&table)[kCount], Enumeration value) {
-  for (const auto& [entry, number] : table) {
-    if (entry == value) return number;
-  }
-  return 0;
-}
-
-template <typename Enumeration, size_t kCount>
-absl::StatusOr<Enumeration> ValueOf(const std::pair<Enumeration, uint32_t> (&table)[kCount],
-                                    uint32_t number, const char* what) {
-  for (const auto& [value, entry] : table) {
-    if (entry == number) return value;
-  }
-  return absl::DataLossError(fmt::format("its {} has the unknown number {}", what, number));
-}
-
 absl::StatusOr<std::unique_ptr<VectorIndex>> NewIndexFor(const CollectionRecord& record) {
-  const auto metric = ValueOf(kMetricNumbers, record.metric, "metric");
+  const auto metric = MetricOfNumber(record.metric);
   if (!metric.ok()) return metric.status();
-  const auto engine = ValueOf(kEngineNumbers, record.index_engine, "index engine");
+  const auto engine = IndexEngineOfNumber(record.index_engine);
   if (!engine.ok()) return engine.status();
   return NewVectorIndex({.dimension = record.dimension,
                          .metric = *metric,
@@ -164,8 +141,8 @@ absl::StatusOr<std::shared_ptr<Collection>> Database::CreateCollection(
   const IndexSettings defaults;
   CollectionRecord record{
       .name = settings.name,
-      .metric = NumberOf(kMetricNumbers, settings.metric),
-      .index_engine = NumberOf(kEngineNumbers, settings.engine),
+      .metric = CatalogNumber(settings.metric),
+      .index_engine = CatalogNumber(settings.engine),
       .index_m = OrDefault(settings.m, defaults.m),
       .index_ef_construction = OrDefault(settings.ef_construction, defaults.ef_construction),
       .index_ef_search = OrDefault(settings.ef_search, defaults.ef_search),

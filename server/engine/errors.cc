@@ -8,6 +8,9 @@
 namespace simile {
 namespace {
 
+// The encoder works through what may wait in some seconds.
+constexpr std::chrono::milliseconds kRetryAfterFullQueue{1'000};
+
 constexpr char kFieldPayload[] = "simile/field";
 constexpr char kRetryPayload[] = "simile/retry_after_ms";
 
@@ -35,6 +38,11 @@ absl::Status WithRetryAfter(const absl::Status& status, std::chrono::millisecond
   absl::Status result = status;
   result.SetPayload(kRetryPayload, absl::Cord(std::to_string(delay.count())));
   return result;
+}
+
+absl::Status WithRetryIfFull(const absl::Status& status) {
+  if (status.code() != absl::StatusCode::kResourceExhausted) return status;
+  return WithRetryAfter(status, kRetryAfterFullQueue);
 }
 
 std::string FieldOf(const absl::Status& status) { return PayloadOf(status, kFieldPayload); }

@@ -22,6 +22,9 @@ absl::Status InField(const std::string& prefix, const absl::Status& status);
 // The same status with advice to try again after `delay`.
 absl::Status WithRetryAfter(const absl::Status& status, std::chrono::milliseconds delay);
 
+// The same status; when it says that a queue is full (ResourceExhausted), with advice to try again.
+absl::Status WithRetryIfFull(const absl::Status& status);
+
 // Empty when the status names no field.
 std::string FieldOf(const absl::Status& status);
 

@@ -11,6 +11,9 @@ namespace simile {
 // server/options.h and start from the values here.
 
 inline constexpr uint64_t kMessageBytesMax = 64ull << 20;
+// Messages, repeated strings and unknown fields inside one message: two bytes of the wire can
+// become a hundred in memory.
+inline constexpr size_t kMessageItemsMax = 500'000;
 inline constexpr uint64_t kBytesInFlightMax = 512ull << 20;  // Eight of the largest messages.
 
 inline constexpr size_t kBatchMax = 10'000;
@@ -25,6 +28,11 @@ inline constexpr size_t kSessionIdBytesMax = 64;
 inline constexpr size_t kCollectionsMax = 1'000;
 inline constexpr size_t kCollectionNameBytesMax = 64;
 inline constexpr size_t kDimensionMax = 4'096;
+// Sums of squares and products of longer vectors leave the range of float32; a distance that is no
+// number would push others out of an answer.
+inline constexpr double kVectorLengthMax = 1e15;
+// The squares of shorter vectors do too, so that cosine cannot scale them to length 1.
+inline constexpr double kCosineLengthMin = 1e-15;
 inline constexpr size_t kGraphLinksMin = 2;
 inline constexpr size_t kGraphLinksMax = 96;
 inline constexpr size_t kEfConstructionMin = 8;

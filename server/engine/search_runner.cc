@@ -7,6 +7,7 @@
 
 #include "fmt/format.h"
 #include "server/engine/errors.h"
+#include "server/engine/limits.h"
 #include "server/engine/stopwatch.h"
 
 namespace simile {
@@ -57,6 +58,7 @@ absl::StatusOr<SearchBatchReport> SearchRunner::Run(std::vector<absl::StatusOr<Q
   batch.timings.embed = embed_watch.Elapsed();
 
   size_t next_text = 0;
+  size_t bytes_read = 0;
   for (const absl::StatusOr<QueryInput>& query : queries) {
     if (absl::Status s = context.Check(); !s.ok()) return s;
     if (!query.ok()) {
@@ -72,13 +74,15 @@ absl::StatusOr<SearchBatchReport> SearchRunner::Run(std::vector<absl::StatusOr<Q
       report = {.token_count = embedding.token_count, .truncated = embedding.truncated};
       text_vectors.push_back(std::move(embedding.vector));
     }
-    const absl::StatusOr<Combined> combined = Combine(*query, std::move(text_vectors));
+    absl::StatusOr<Combined> combined = Combine(*query, std::move(text_vectors));
     if (!combined.ok()) {
       batch.reports.emplace_back(combined.status());
       continue;
     }
-    absl::StatusOr<SearchReport> report = Answer(*query, *combined);
+    absl::StatusOr<SearchReport> report =
+        Answer(*query, *std::move(combined), context.read_bytes_max - bytes_read);
     if (report.ok()) {
+      for (const SearchHitOutput& hit : report->hits) bytes_read += hit.document.bytes_read;
       report->terms = std::move(terms);
       report->timings.embed = batch.timings.embed;
       batch.timings.search += report->timings.search;
@@ -99,9 +103,11 @@ absl::StatusOr<EncodeResult> SearchRunner::EmbedTexts(
     }
   }
   if (texts.empty()) return EncodeResult{};
-  return target_.model->Encode(
+  auto encoded = target_.model->Encode(
       texts,
       {.lane = EncodeLane::kQuery, .deadline = context.deadline, .cancelled = context.cancelled});
+  if (!encoded.ok()) return WithRetryIfFull(encoded.status());
+  return encoded;
 }
 
 absl::StatusOr<SearchRunner::Combined> SearchRunner::Combine(
@@ -123,7 +129,7 @@ absl::StatusOr<SearchRunner::Combined> SearchRunner::Combine(
         return InField(fmt::format("terms[{}].id", position),
                        absl::NotFoundError(fmt::format("there is no document '{}'", stored->id)));
       }
-      combined.excluded_labels.push_back(found->front()->label);
+      combined.excluded_labels.insert(found->front()->label);
       vector = std::move(found->front()->vector);
     } else if (const auto* given = std::get_if<std::vector<float>>(&term.source)) {
       vector = *given;
@@ -136,22 +142,33 @@ absl::StatusOr<SearchRunner::Combined> SearchRunner::Combine(
     for (size_t axis = 0; axis < sum.size(); ++axis) sum[axis] += scale * vector[axis];
   }
   combined.vector.assign(sum.begin(), sum.end());
-  if (!std::all_of(combined.vector.begin(), combined.vector.end(),
-                   [](float component) { return std::isfinite(component); })) {
-    return InvalidField("terms", "the weighted terms add up to infinity; use smaller weights");
+  const double length = LengthOf(combined.vector);
+  if (!(length <= kVectorLengthMax)) {
+    return InvalidField("terms",
+                        fmt::format("the weighted terms add up to length {:g}; at most {:g} "
+                                    "is possible: use smaller weights",
+                                    length, kVectorLengthMax));
   }
-  if (scale_terms && LengthOf(combined.vector) < kCancelledShare * weights) {
+  if (scale_terms && length < kCancelledShare * weights) {
     return InvalidField("terms",
                         "the weighted terms cancel each other out, so the query has no "
                         "direction; change a weight");
   }
+  if (shape_.metric == Metric::kCosine && length < kCosineLengthMin) {
+    return InvalidField("terms",
+                        fmt::format("the weighted terms add up to length {:g}; the cosine metric "
+                                    "takes {:g} and more: use larger weights",
+                                    length, kCosineLengthMin));
+  }
   return combined;
 }
 
-absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query,
-                                                  const Combined& combined) const {
-  const size_t wanted = query.offset + query.limit + combined.excluded_labels.size();
+absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query, Combined combined,
+                                                  size_t bytes_max) const {
+  DocumentFields fields = query.fields;
+  fields.bytes_max = bytes_max;
   for (int attempt = 0;; ++attempt) {
+    const size_t wanted = query.offset + query.limit + combined.excluded_labels.size();
     SearchReport report;
     Stopwatch search_watch;
     auto answer = target_.index.Search(
@@ -166,7 +183,7 @@ absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query,
 
     std::vector<Neighbor>& neighbors = answer->neighbors;
     std::erase_if(neighbors, [&combined](const Neighbor& neighbor) {
-      return std::ranges::count(combined.excluded_labels, neighbor.label) > 0;
+      return combined.excluded_labels.contains(neighbor.label);
     });
     neighbors.erase(neighbors.begin(), neighbors.begin() + static_cast<std::ptrdiff_t>(std::min(
                                                                query.offset, neighbors.size())));
@@ -177,37 +194,38 @@ absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query,
       });
     }
     Stopwatch fetch_watch;
-    const absl::StatusOr<bool> all_there = FetchHits(query, neighbors, report);
-    if (!all_there.ok()) return all_there.status();
+    const auto vanished = FetchHits(neighbors, fields, report);
+    if (!vanished.ok()) return vanished.status();
     report.timings.fetch = fetch_watch.Elapsed();
-    if (*all_there) return report;
+    if (vanished->empty()) return report;
     if (attempt == kVanishedRetries) {
       report.complete = false;
       return report;
     }
+    // Looked past next time: a removal of many takes them out of the index one after the other.
+    combined.excluded_labels.insert(vanished->begin(), vanished->end());
   }
 }
 
-absl::StatusOr<bool> SearchRunner::FetchHits(const QueryInput& query,
-                                             const std::vector<Neighbor>& neighbors,
-                                             SearchReport& report) const {
+absl::StatusOr<std::vector<uint64_t>> SearchRunner::FetchHits(
+    const std::vector<Neighbor>& neighbors, DocumentFields fields, SearchReport& report) const {
   std::vector<uint64_t> labels;
   labels.reserve(neighbors.size());
   for (const Neighbor& neighbor : neighbors) labels.push_back(neighbor.label);
-  auto documents = target_.store.GetByLabel(target_.collection_id, labels, query.fields);
+  auto documents = target_.store.GetByLabel(target_.collection_id, labels, fields);
   if (!documents.ok()) return documents.status();
-  bool all_there = true;
+  std::vector<uint64_t> vanished;
   for (size_t position = 0; position < neighbors.size(); ++position) {
     std::optional<StoredDocument>& document = (*documents)[position];
     if (!document.has_value()) {
-      all_there = false;
+      vanished.push_back(neighbors[position].label);
       continue;
     }
     report.hits.push_back({.document = *std::move(document),
                            .score = ScoreOf(shape_.metric, neighbors[position].distance),
                            .distance = neighbors[position].distance});
   }
-  return all_there;
+  return vanished;
 }
 
 }  // namespace simile

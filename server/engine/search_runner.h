@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -39,16 +40,20 @@ class SearchRunner {
   // What a query's terms come to.
   struct Combined {
     std::vector<float> vector;
-    std::vector<uint64_t> excluded_labels;  // Of the stored documents it names.
+    std::unordered_set<uint64_t> excluded_labels;  // Not to be answered: documents it names.
   };
 
   absl::StatusOr<EncodeResult> EmbedTexts(const std::vector<absl::StatusOr<QueryInput>>& queries,
                                           const CallContext& context) const;
   absl::StatusOr<Combined> Combine(const QueryInput& query,
                                    std::vector<std::vector<float>> text_vectors) const;
-  absl::StatusOr<SearchReport> Answer(const QueryInput& query, const Combined& combined) const;
-  absl::StatusOr<bool> FetchHits(const QueryInput& query, const std::vector<Neighbor>& neighbors,
-                                 SearchReport& report) const;
+  // Reads at most `bytes_max` bytes of documents.
+  absl::StatusOr<SearchReport> Answer(const QueryInput& query, Combined combined,
+                                      size_t bytes_max) const;
+  // Puts the documents into `report`; returns the labels of those that have vanished meanwhile.
+  absl::StatusOr<std::vector<uint64_t>> FetchHits(const std::vector<Neighbor>& neighbors,
+                                                  DocumentFields fields,
+                                                  SearchReport& report) const;
 
   const Target target_;
   const CollectionShape shape_;

@@ -47,27 +47,23 @@ absl::Status UpsertBatch::KeepUnchangedVectors(const Store& store, uint32_t coll
   for (const UpsertOutcome& outcome : outcomes_) {
     if (outcome.status.ok()) ++occurrences[outcome.id];
   }
-  std::vector<size_t> positions;
-  std::vector<std::string> ids;
   for (size_t position = 0; position < items_.size(); ++position) {
     // An id that comes twice changes within the batch, so what is stored now says nothing.
-    if (!NeedsEmbedding(position) || occurrences[outcomes_[position].id] > 1) continue;
-    positions.push_back(position);
-    ids.push_back(outcomes_[position].id);
-  }
-  if (ids.empty()) return absl::OkStatus();
-  const auto stored = store.GetById(collection_id, ids, {.text_and_metadata = true});
-  if (!stored.ok()) return stored.status();
-  for (size_t found = 0; found < positions.size(); ++found) {
-    const std::optional<StoredDocument>& document = (*stored)[found];
-    Item& item = items_[positions[found]];
+    UpsertOutcome& outcome = outcomes_[position];
+    if (!NeedsEmbedding(position) || occurrences[outcome.id] > 1) continue;
+    // One at a time: a small batch may name many large documents.
+    const auto stored =
+        store.GetById(collection_id, std::span(&outcome.id, 1), {.text_and_metadata = true});
+    if (!stored.ok()) return stored.status();
+    const std::optional<StoredDocument>& document = stored->front();
+    Item& item = items_[position];
     if (!document.has_value() || document->vector_source != VectorSource::kEncoder ||
         document->text != item.input.text) {
       continue;
     }
     item.keep_vector = true;
-    outcomes_[positions[found]].token_count = document->token_count;
-    outcomes_[positions[found]].truncated = document->truncated;
+    outcome.token_count = document->token_count;
+    outcome.truncated = document->truncated;
   }
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "embedder/utf8.h"
 #include "fmt/format.h"
 #include "server/engine/errors.h"
 #include "server/engine/limits.h"
@@ -17,10 +18,6 @@ struct OutOfRangeSetting {
   size_t min;
   size_t max;
 };
-
-// Outside these lengths the squares of a vector leave the range of float32.
-constexpr double kCosineLengthMin = 1e-15;
-constexpr double kCosineLengthMax = 1e15;
 
 size_t ScalarBytes(const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value.kind)) return text->size();
@@ -60,8 +57,13 @@ absl::Status CheckValue(const std::string& name, const Value& value, size_t dept
   return absl::OkStatus();
 }
 
-bool IsBlank(std::string_view text) {
-  return text.find_first_not_of(" \t\n\r\f\v") == std::string_view::npos;
+// A text to search for or to be found by: white space alone has no meaning.
+absl::Status CheckMeaningfulText(std::string_view text) {
+  if (absl::Status s = CheckText(text); !s.ok()) return s;
+  if (text.find_first_not_of(" \t\n\r\f\v") != std::string_view::npos) return absl::OkStatus();
+  return InvalidField("", fmt::format("the text is only white space ({} bytes); there is nothing "
+                                      "to embed",
+                                      text.size()));
 }
 
 absl::Status CheckTerm(const QueryTermInput& term, const CollectionShape& shape) {
@@ -80,33 +82,10 @@ absl::Status CheckTerm(const QueryTermInput& term, const CollectionShape& shape)
     return InvalidField("text",
                         "the collection has no model, so a query must be a vector or a stored id");
   }
-  return InField("text", CheckText(std::get<std::string>(term.source)));
+  return InField("text", CheckMeaningfulText(std::get<std::string>(term.source)));
 }
 
 }  // namespace
-
-bool IsValidUtf8(std::string_view text) {
-  // Table 3-7 of the Unicode Standard, "Well-Formed UTF-8 Byte Sequences".
-  size_t position = 0;
-  const auto byte_at = [&text](size_t index) { return static_cast<unsigned char>(text[index]); };
-  while (position < text.size()) {
-    const unsigned char lead = byte_at(position);
-    if (lead < 0x80) {
-      ++position;
-      continue;
-    }
-    const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    if (lead < 0xC2 || lead > 0xF4 || position + length > text.size()) return false;
-    const unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (byte_at(position + 1) < low || byte_at(position + 1) > high) return false;
-    for (size_t index = position + 2; index < position + length; ++index) {
-      if ((byte_at(index) & 0xC0) != 0x80) return false;
-    }
-    position += length;
-  }
-  return true;
-}
 
 absl::Status CheckCollectionName(std::string_view name) {
   const auto allowed = [](char c) {
@@ -163,11 +142,6 @@ absl::Status CheckText(std::string_view text) {
                                         text.size(), kTextBytesMax));
   }
   if (text.empty()) return InvalidField("", "the text is empty; there is nothing to embed");
-  if (IsBlank(text)) {
-    return InvalidField("", fmt::format("the text is only white space ({} bytes); there is "
-                                        "nothing to embed",
-                                        text.size()));
-  }
   if (!IsValidUtf8(text)) return InvalidField("", "the text is not valid UTF-8");
   return absl::OkStatus();
 }
@@ -207,15 +181,18 @@ absl::Status CheckVector(std::span<const float> vector, const CollectionShape& s
     }
     squares += static_cast<double>(vector[position]) * vector[position];
   }
-  if (shape.metric != Metric::kCosine) return absl::OkStatus();
-  if (squares == 0) {
+  const double length = std::sqrt(squares);
+  if (length > kVectorLengthMax) {
+    return InvalidField("", fmt::format("the vector has length {:g}; at most {:g} is possible",
+                                        length, kVectorLengthMax));
+  }
+  if (shape.metric == Metric::kCosine && squares == 0) {
     return InvalidField("", "the vector is zero; the cosine metric needs a direction");
   }
-  const double length = std::sqrt(squares);
-  if (length < kCosineLengthMin || length > kCosineLengthMax) {
+  if (shape.metric == Metric::kCosine && length < kCosineLengthMin) {
     return InvalidField("", fmt::format("the vector has length {:g}; the cosine metric takes {:g} "
-                                        "to {:g}, so that its squares are floats: scale it",
-                                        length, kCosineLengthMin, kCosineLengthMax));
+                                        "and more",
+                                        length, kCosineLengthMin));
   }
   return absl::OkStatus();
 }
@@ -233,7 +210,7 @@ absl::Status CheckDocument(const DocumentInput& document, const CollectionShape&
   }
   // A text beside a vector is only kept, so it may be empty.
   if (!document.vector.has_value() || !document.text.empty()) {
-    if (absl::Status s = InField("text", CheckText(document.text)); !s.ok()) return s;
+    if (absl::Status s = InField("text", CheckMeaningfulText(document.text)); !s.ok()) return s;
   }
   return InField("metadata", CheckMetadata(document.metadata));
 }

@@ -31,7 +31,7 @@ absl::Status CheckCollectionSettings(const CollectionSettings& settings);
 // UTF-8, 1 to kIdBytesMax bytes.
 absl::Status CheckId(std::string_view id);
 
-// UTF-8, at most kTextBytesMax bytes, not only white space.
+// UTF-8, 1 to kTextBytesMax bytes. Documents and queries may not be white space alone either.
 absl::Status CheckText(std::string_view text);
 
 absl::Status CheckMetadata(const Metadata& metadata);
@@ -43,8 +43,6 @@ absl::Status CheckVector(std::span<const float> vector, const CollectionShape& s
 absl::Status CheckDocument(const DocumentInput& document, const CollectionShape& shape);
 
 absl::Status CheckQuery(const QueryInput& query, const CollectionShape& shape);
-
-bool IsValidUtf8(std::string_view text);
 
 }  // namespace simile
 

@@ -1,0 +1,93 @@
+#include <string>
+
+#include "tests/engine/engine_fixture.h"
+
+namespace simile {
+namespace {
+
+class DatabaseTest : public EngineFixture {};
+
+TEST_F(DatabaseTest, ACollectionTakesTheDefaultModelAndItsDimension) {
+  const CollectionDescription description = Create({.name = "docs"})->Describe();
+  EXPECT_EQ(description.record.model_name, "words");
+  EXPECT_EQ(description.record.model_fingerprint, "first");
+  EXPECT_EQ(description.record.dimension, kDimension);
+  EXPECT_EQ(description.state, CollectionState::kReady);
+}
+
+TEST_F(DatabaseTest, ASecondCollectionOfTheNameIsRefused) {
+  Create({.name = "docs"});
+  EXPECT_THAT(database_->CreateCollection({.name = "docs"}),
+              StatusIs(absl::StatusCode::kAlreadyExists, "'docs'"));
+}
+
+TEST_F(DatabaseTest, AnUnknownModelAndAWrongDimensionAreRefused) {
+  EXPECT_THAT(database_->CreateCollection({.name = "docs", .model = "other"}),
+              StatusIs(absl::StatusCode::kNotFound, "it has 'words'"));
+  EXPECT_THAT(database_->CreateCollection({.name = "docs", .model = "words", .dimension = 7}),
+              StatusIs(absl::StatusCode::kInvalidArgument, "has 64"));
+}
+
+TEST_F(DatabaseTest, AMisspeltNameGetsASuggestion) {
+  Create({.name = "packages"});
+  EXPECT_THAT(database_->Find("pakages"),
+              StatusIs(absl::StatusCode::kNotFound, "did you mean 'packages'?"));
+  EXPECT_THAT(database_->Find("zebra"), StatusIs(absl::StatusCode::kNotFound, "'zebra'"));
+}
+
+TEST_F(DatabaseTest, ADroppedCollectionIsGoneAndItsNameIsFree) {
+  Put(*Create({.name = "docs"}), {Text("a", "red apple")});
+  ASSERT_THAT(database_->DropCollection("docs"), IsOk());
+  EXPECT_THAT(database_->Find("docs"), StatusIs(absl::StatusCode::kNotFound, ""));
+  EXPECT_EQ(Create({.name = "docs"})->DocumentCount(), 0u);
+}
+
+TEST_F(DatabaseTest, AModelOfAnotherFingerprintFailsTheCollectionByNameAndTheRestServes) {
+  Create({.name = "texts"});
+  Create({.name = "vectors", .dimension = 2});
+  Reopen("second");
+  EXPECT_TRUE(database_->ready());
+  const auto texts = *database_->Find("texts");
+  EXPECT_EQ(texts->Describe().state, CollectionState::kFailed);
+  EXPECT_THAT(Search(*texts, TextQuery("apple")), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                                           "model 'words' of fingerprint first"));
+  EXPECT_EQ((*database_->Find("vectors"))->Describe().state, CollectionState::kReady);
+}
+
+TEST_F(DatabaseTest, WhileLoadingSearchesAndWritesAreUnavailableWithAdvice) {
+  Put(*Create({.name = "docs"}), {Text("a", "red apple")});
+  Open();
+  EXPECT_FALSE(database_->ready());
+  const auto docs = *database_->Find("docs");
+  const auto report = Search(*docs, TextQuery("apple"));
+  EXPECT_THAT(report, StatusIs(absl::StatusCode::kUnavailable, "0 of 1 vectors"));
+  EXPECT_TRUE(RetryAfterOf(report.status()).has_value());
+  EXPECT_THAT(docs->Upsert({Text("b", "pear")}, {}, {}),
+              StatusIs(absl::StatusCode::kUnavailable, ""));
+  EXPECT_EQ(database_->LoadProgress(), 0);
+  database_->Load();
+  EXPECT_EQ(database_->LoadProgress(), 1);
+  EXPECT_THAT(Search(*docs, TextQuery("apple")), IsOk());
+}
+
+TEST_F(DatabaseTest, EfSearchCanBeChangedAndStays) {
+  ASSERT_THAT(Create({.name = "docs"})->SetEfSearch(300), IsOk());
+  Reopen();
+  EXPECT_EQ((*database_->Find("docs"))->Describe().record.index_ef_search, 300u);
+  EXPECT_THAT((*database_->Find("docs"))->SetEfSearch(0),
+              StatusIs(absl::StatusCode::kInvalidArgument, "1 to 16384"));
+}
+
+TEST_F(DatabaseTest, AServerWithoutModelStillKeepsVectors) {
+  database_.reset();
+  auto store =
+      Store::Open({.data_directory = directory_.path() + "/bare", .free_disk_bytes_min = 0});
+  ASSERT_THAT(store, IsOk());
+  Database bare(*std::move(store), std::make_unique<ModelRegistry>(), {});
+  EXPECT_THAT(bare.CreateCollection({.name = "docs"}),
+              StatusIs(absl::StatusCode::kFailedPrecondition, "--model DIR"));
+  EXPECT_THAT(bare.CreateCollection({.name = "docs", .dimension = 3}), IsOk());
+}
+
+}  // namespace
+}  // namespace simile
