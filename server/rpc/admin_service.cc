@@ -1,0 +1,153 @@
+#include "server/rpc/admin_service.h"
+
+#include <unistd.h>
+
+#include <fstream>
+
+#include "server/engine/version.h"
+#include "server/rpc/embedding_service.h"
+#include "server/rpc/unary_call.h"
+
+namespace simile {
+namespace {
+
+v1::Limits LimitsOf(const RpcOptions& options) {
+  v1::Limits limits;
+  limits.set_message_bytes_max(options.message_bytes_max);
+  limits.set_batch_max(kBatchMax);
+  limits.set_id_bytes_max(kIdBytesMax);
+  limits.set_text_bytes_max(kTextBytesMax);
+  limits.set_metadata_keys_max(kMetadataKeysMax);
+  limits.set_metadata_key_bytes_max(kMetadataKeyBytesMax);
+  limits.set_metadata_bytes_max(kMetadataBytesMax);
+  limits.set_metadata_depth_max(kMetadataDepthLimit);
+  limits.set_dimension_max(kDimensionMax);
+  limits.set_collections_max(kCollectionsMax);
+  limits.set_collection_name_bytes_max(kCollectionNameBytesMax);
+  limits.set_limit_max(kLimitMax);
+  limits.set_offset_plus_limit_max(kOffsetPlusLimitMax);
+  limits.set_ef_search_max(kEfSearchMax);
+  limits.set_ef_construction_max(kEfConstructionMax);
+  limits.set_m_max(kGraphLinksMax);
+  limits.set_query_terms_max(kQueryTermsMax);
+  limits.set_search_batch_max(kSearchBatchMax);
+  limits.set_page_size_max(kPageSizeMax);
+  limits.set_bytes_in_flight_max(options.bytes_in_flight_max);
+  limits.set_search_queue_max(static_cast<uint32_t>(options.search_queue_max));
+  limits.set_ingest_queue_max(static_cast<uint32_t>(options.ingest_queue_max));
+  limits.set_admin_queue_max(static_cast<uint32_t>(options.admin_queue_max));
+  limits.set_session_id_bytes_max(kSessionIdBytesMax);
+  limits.set_ingest_streams_max(kIngestStreamsMax);
+  limits.set_deadline_ms_max(kDeadlineMsMax);
+  limits.set_message_items_max(kMessageItemsMax);
+  limits.set_vector_length_max(kVectorLengthMax);
+  return limits;
+}
+
+uint64_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  uint64_t total_pages = 0, resident_pages = 0;
+  statm >> total_pages >> resident_pages;
+  return resident_pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+v1::ServerInfo InfoOf(const RpcRuntime& runtime) {
+  v1::ServerInfo info;
+  info.set_version(kVersion);
+  const ModelRegistry& models = runtime.database.models();
+  ToProto(models, *info.mutable_models());
+  if (info.models_size() > 0) info.set_default_model(info.models(0).name());
+  *info.mutable_limits() = LimitsOf(runtime.options);
+  info.mutable_start_time()->set_seconds(std::chrono::system_clock::to_time_t(runtime.start_time));
+  info.set_ready(runtime.database.ready() && !runtime.stopping);
+  info.set_data_directory(runtime.options.data_directory);
+  info.set_search_threads(static_cast<uint32_t>(runtime.options.search_threads));
+  info.set_ingest_threads(static_cast<uint32_t>(runtime.options.ingest_threads));
+  if (!models.services().empty()) {
+    info.set_encoder_threads(
+        static_cast<uint32_t>(models.services().front()->Statistics().threads));
+  }
+  return info;
+}
+
+void AddPool(const WorkPool& pool, v1::ServerStats& stats) {
+  const WorkPoolStatistics statistics = pool.Statistics();
+  v1::PoolStats& proto = *stats.add_pools();
+  proto.set_name(pool.name());
+  proto.set_threads(static_cast<uint32_t>(statistics.threads));
+  proto.set_queued(static_cast<uint32_t>(statistics.queued));
+  proto.set_completed(statistics.completed);
+  proto.set_rejected(statistics.rejected);
+}
+
+void AddCollections(const Database& database, v1::ServerStats& stats) {
+  for (const std::shared_ptr<Collection>& collection : database.Collections()) {
+    const CollectionDescription description = collection->Describe();
+    v1::CollectionStats& proto = *stats.add_collections();
+    proto.set_name(description.record.name);
+    proto.set_document_count(description.document_count);
+    proto.set_index_vector_count(description.index.vector_count);
+    proto.set_index_memory_bytes(description.index.memory_bytes);
+    proto.set_disk_bytes(description.disk_bytes);
+    proto.set_load_progress(description.load_progress);
+  }
+}
+
+v1::ServerStats StatsOf(const RpcRuntime& runtime) {
+  v1::ServerStats stats;
+  const std::chrono::duration<double> uptime =
+      std::chrono::system_clock::now() - runtime.start_time;
+  stats.set_uptime_seconds(uptime.count());
+  stats.set_resident_bytes(ResidentBytes());
+  stats.set_bytes_in_flight(runtime.bytes_in_flight.bytes_taken());
+  stats.set_load_progress(runtime.database.LoadProgress());
+  AddCollections(runtime.database, stats);
+  for (const std::unique_ptr<EncoderService>& service : runtime.database.models().services()) {
+    const EncoderStatistics statistics = service->Statistics();
+    v1::EncoderStats& proto = *stats.add_encoders();
+    proto.set_model(service->encoder().info().name);
+    proto.set_texts_encoded(statistics.texts_encoded);
+    proto.set_tokens_encoded(statistics.tokens_encoded);
+    proto.set_texts_truncated(statistics.texts_truncated);
+    proto.set_texts_rejected(statistics.texts_rejected);
+    proto.set_tokens_queued(statistics.tokens_queued);
+  }
+  const StoreStatistics store = runtime.database.StoreStats();
+  stats.mutable_store()->set_last_sequence(store.last_sequence);
+  stats.mutable_store()->set_disk_bytes(store.disk_bytes);
+  stats.mutable_store()->set_memory_bytes(store.memory_bytes);
+  stats.mutable_store()->set_commits(store.commits);
+  stats.mutable_store()->set_requests_committed(store.requests_committed);
+  for (const WorkPool* pool : {&runtime.search_pool, &runtime.ingest_pool, &runtime.admin_pool}) {
+    AddPool(*pool, stats);
+  }
+  const CollectionCounters& counters = runtime.database.counters();
+  stats.set_searches(counters.searches);
+  stats.set_documents_written(counters.documents_written);
+  stats.set_documents_reused(counters.documents_reused);
+  return stats;
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* AdminService::GetServerInfo(grpc::CallbackServerContext* context,
+                                                      const grpc::ByteBuffer* request,
+                                                      grpc::ByteBuffer* response) {
+  return UnaryCall<v1::GetServerInfoRequest, v1::ServerInfo>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto&, const CallContext&) -> absl::StatusOr<v1::ServerInfo> {
+        return InfoOf(runtime_);
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::GetStats(grpc::CallbackServerContext* context,
+                                                 const grpc::ByteBuffer* request,
+                                                 grpc::ByteBuffer* response) {
+  return UnaryCall<v1::GetStatsRequest, v1::ServerStats>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto&, const CallContext&) -> absl::StatusOr<v1::ServerStats> {
+        return StatsOf(runtime_);
+      });
+}
+
+}  // namespace simile

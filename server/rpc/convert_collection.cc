@@ -1,0 +1,126 @@
+#include "server/rpc/convert_collection.h"
+
+#include "fmt/format.h"
+#include "server/engine/errors.h"
+#include "server/engine/validation.h"
+
+namespace simile {
+namespace {
+
+absl::StatusOr<Metric> MetricFromProto(v1::Metric metric) {
+  switch (metric) {
+    case v1::METRIC_UNSPECIFIED:
+    case v1::METRIC_COSINE:
+      return Metric::kCosine;
+    case v1::METRIC_EUCLIDEAN:
+      return Metric::kEuclidean;
+    case v1::METRIC_DOT_PRODUCT:
+      return Metric::kDotProduct;
+    default:
+      break;
+  }
+  return InvalidField("metric", fmt::format("there is no metric {}", static_cast<int>(metric)));
+}
+
+absl::StatusOr<IndexEngine> EngineFromProto(v1::IndexEngine engine) {
+  switch (engine) {
+    case v1::INDEX_ENGINE_UNSPECIFIED:
+    case v1::INDEX_ENGINE_AUTO:
+      return IndexEngine::kAuto;
+    case v1::INDEX_ENGINE_FLAT:
+      return IndexEngine::kFlat;
+    case v1::INDEX_ENGINE_HNSWLIB:
+      return IndexEngine::kHnswlib;
+    default:
+      break;
+  }
+  return InvalidField("index.engine",
+                      fmt::format("there is no index engine {}", static_cast<int>(engine)));
+}
+
+v1::IndexState ToProto(CollectionState state) {
+  switch (state) {
+    case CollectionState::kLoading:
+      return v1::INDEX_STATE_LOADING;
+    case CollectionState::kReady:
+      return v1::INDEX_STATE_READY;
+    case CollectionState::kFailed:
+      return v1::INDEX_STATE_FAILED;
+  }
+  return v1::INDEX_STATE_UNSPECIFIED;
+}
+
+v1::Metric ToProto(Metric metric) {
+  switch (metric) {
+    case Metric::kCosine:
+      return v1::METRIC_COSINE;
+    case Metric::kEuclidean:
+      return v1::METRIC_EUCLIDEAN;
+    case Metric::kDotProduct:
+      return v1::METRIC_DOT_PRODUCT;
+  }
+  return v1::METRIC_UNSPECIFIED;
+}
+
+v1::IndexEngine ToProto(IndexEngine engine) {
+  switch (engine) {
+    case IndexEngine::kAuto:
+      return v1::INDEX_ENGINE_AUTO;
+    case IndexEngine::kFlat:
+      return v1::INDEX_ENGINE_FLAT;
+    case IndexEngine::kHnswlib:
+      return v1::INDEX_ENGINE_HNSWLIB;
+  }
+  return v1::INDEX_ENGINE_UNSPECIFIED;
+}
+
+}  // namespace
+
+absl::StatusOr<CollectionSettings> FromProto(const v1::CreateCollectionRequest& proto) {
+  const absl::StatusOr<Metric> metric = MetricFromProto(proto.metric());
+  if (!metric.ok()) return metric.status();
+  const absl::StatusOr<IndexEngine> engine = EngineFromProto(proto.index().engine());
+  if (!engine.ok()) return engine.status();
+  return CollectionSettings{.name = proto.name(),
+                            .model = proto.model(),
+                            .dimension = proto.dimension(),
+                            .metric = *metric,
+                            .engine = *engine,
+                            .m = proto.index().m(),
+                            .ef_construction = proto.index().ef_construction(),
+                            .ef_search = proto.index().ef_search()};
+}
+
+absl::StatusOr<std::shared_ptr<Collection>> FindCollection(const Database& database,
+                                                           const std::string& name,
+                                                           const std::string& field) {
+  // First, since a name of any length would be compared with every one there is.
+  if (absl::Status s = CheckCollectionName(name); !s.ok()) return InvalidField(field, MessageOf(s));
+  auto collection = database.Find(name);
+  if (!collection.ok()) return InField(field, collection.status());
+  return collection;
+}
+
+void ToProto(const CollectionDescription& description, v1::Collection& proto) {
+  const CollectionRecord& record = description.record;
+  proto.set_name(record.name);
+  proto.set_model(record.model_name);
+  proto.set_model_fingerprint(record.model_fingerprint);
+  proto.set_dimension(record.dimension);
+  proto.set_metric(ToProto(description.metric));
+  v1::IndexSettings& index = *proto.mutable_index();
+  index.set_engine(ToProto(description.engine));
+  index.set_m(record.index_m);
+  index.set_ef_construction(record.index_ef_construction);
+  index.set_ef_search(record.index_ef_search);
+  proto.mutable_create_time()->set_seconds(record.created_unix_ms / 1000);
+  proto.mutable_create_time()->set_nanos(static_cast<int32_t>(record.created_unix_ms % 1000) *
+                                         1'000'000);
+  proto.set_document_count(description.document_count);
+  proto.set_state(ToProto(description.state));
+  proto.set_state_reason(description.state_reason);
+  proto.set_disk_bytes(description.disk_bytes);
+  proto.set_memory_bytes(description.index.memory_bytes);
+}
+
+}  // namespace simile

@@ -1,0 +1,131 @@
+#include "server/server.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "embedder/encoder.h"
+#include "embedder/encoder_service.h"
+#include "fmt/format.h"
+#include "server/engine/errors.h"
+#include "server/engine/stopwatch.h"
+#include "server/engine/version.h"
+#include "spdlog/spdlog.h"
+#include "storage/store.h"
+
+namespace simile {
+namespace {
+
+absl::StatusOr<ListenAddress> CheckedListenAddress(const ServerOptions& options) {
+  auto address = ParseListenAddress(options.listen);
+  if (!address.ok() || address->IsLoopback() || options.insecure) return address;
+  return absl::InvalidArgumentError(fmt::format(
+      "{} can be reached from other machines, and this server asks nobody for a key: listen on "
+      "127.0.0.1, or add --insecure if the network is your own",
+      options.listen));
+}
+
+absl::StatusOr<std::unique_ptr<ModelRegistry>> LoadModels(const ServerOptions& options) {
+  auto models = std::make_unique<ModelRegistry>();
+  if (options.model.empty()) return models;
+  auto encoder = LoadEncoder(options.model);
+  if (!encoder.ok()) {
+    return absl::Status(encoder.status().code(),
+                        fmt::format("cannot load the model: {}", MessageOf(encoder.status())));
+  }
+  models->Add(std::make_unique<EncoderService>(
+      *std::move(encoder), EncoderServiceOptions{.threads = options.encoder_threads}));
+  return models;
+}
+
+// Written beside and renamed, so that a reader never sees half a number.
+absl::Status WritePortFile(const std::string& path, uint16_t port) {
+  if (path.empty()) return absl::OkStatus();
+  const std::string unfinished = path + ".new";
+  std::ofstream(unfinished) << port << "\n";
+  if (std::rename(unfinished.c_str(), path.c_str()) == 0) return absl::OkStatus();
+  return absl::PermissionDeniedError(fmt::format("cannot write the port to {}", path));
+}
+
+RpcOptions RpcOptionsOf(const ServerOptions& options) {
+  std::error_code ignored;
+  return {.search_threads = options.search_threads,
+          .ingest_threads = options.ingest_threads,
+          .search_queue_max = options.search_queue_max,
+          .ingest_queue_max = options.ingest_queue_max,
+          .message_bytes_max = options.message_bytes_max,
+          .bytes_in_flight_max = options.bytes_in_flight_max,
+          .reflection = options.reflection,
+          .data_directory = std::filesystem::absolute(options.data_dir, ignored).string()};
+}
+
+std::string ModelText(const ModelRegistry& models) {
+  if (models.services().empty()) return "no model";
+  const ModelInfo& info = models.services().front()->encoder().info();
+  return fmt::format("model {} ({} dimensions, {} tokens, {})", info.name, info.dimension,
+                     info.tokens_max, info.instruction_set);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
+  const auto address = CheckedListenAddress(options);
+  if (!address.ok()) return address.status();
+  auto models = LoadModels(options);
+  if (!models.ok()) return models.status();
+  const std::string model_text = ModelText(**models);
+  auto store = Store::Open({.data_directory = options.data_dir,
+                            .block_cache_bytes = options.block_cache_bytes,
+                            .memtable_bytes = options.memtable_bytes,
+                            .free_disk_bytes_min = options.free_disk_bytes_min});
+  if (!store.ok()) return store.status();
+
+  std::unique_ptr<Server> server(new Server(options));
+  server->database_ = std::make_unique<Database>(
+      *std::move(store), *std::move(models), DatabaseOptions{.load_threads = options.load_threads});
+  auto rpc = RpcServer::Start(*server->database_, *address, RpcOptionsOf(options));
+  if (!rpc.ok()) return rpc.status();
+  server->rpc_ = *std::move(rpc);
+  if (absl::Status s = WritePortFile(options.port_file, server->rpc_->port()); !s.ok()) return s;
+  spdlog::info("simile-server {} listening on {}, {}, data directory {}, process {}", kVersion,
+               server->rpc_->address(), model_text, RpcOptionsOf(options).data_directory, getpid());
+  server->loader_ = std::thread([raw = server.get()] { raw->LoadAndServe(); });
+  return server;
+}
+
+void Server::LoadAndServe() {
+  const Stopwatch watch;
+  database_->Load();
+  if (!database_->ready()) return;
+  uint64_t documents = 0;
+  const auto collections = database_->Collections();
+  for (const std::shared_ptr<Collection>& collection : collections) {
+    const CollectionDescription description = collection->Describe();
+    documents += description.document_count;
+    if (description.state == CollectionState::kFailed) {
+      spdlog::error("{}", description.state_reason);
+    }
+  }
+  const std::chrono::duration<double> seconds = watch.Elapsed();
+  spdlog::info("serving {} documents in {} collections, loaded in {:.2f} s", documents,
+               collections.size(), seconds.count());
+  rpc_->SetServing(true);
+}
+
+Server::~Server() {
+  const Stopwatch watch;
+  if (database_ != nullptr) database_->Stop();
+  if (loader_.joinable()) loader_.join();
+  if (rpc_ == nullptr) return;
+  rpc_->Stop(std::chrono::milliseconds(options_.shutdown_grace_ms));
+  rpc_.reset();
+  database_.reset();
+  const std::chrono::duration<double> seconds = watch.Elapsed();
+  spdlog::info("stopped in {:.2f} s", seconds.count());
+}
+
+}  // namespace simile
