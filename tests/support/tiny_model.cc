@@ -1,0 +1,154 @@
+#include "tests/support/tiny_model.h"
+
+#include <bit>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+
+namespace simile {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t kHidden = 48, kHeads = 3, kWide = 100, kLayers = 2, kPositions = 32;
+constexpr size_t kTokensMax = 24;
+
+void Write(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+std::vector<std::string> Vocabulary() {
+  std::vector<std::string> tokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+  for (char letter = 'a'; letter <= 'z'; ++letter) {
+    tokens.push_back(std::string(1, letter));
+    tokens.push_back("##" + std::string(1, letter));
+  }
+  for (const char* word : {"hello", "world", "the", "red", "apple", ".", "!"}) {
+    tokens.emplace_back(word);
+  }
+  return tokens;
+}
+
+class Weights {
+ public:
+  explicit Weights(const TinyModelOptions& options) : options_(options), random_(options.seed) {}
+
+  void Add(const std::string& name, std::vector<size_t> shape, float centre, float spread) {
+    size_t count = 1;
+    for (const size_t extent : shape) count *= extent;
+    TinyTensor tensor{.shape = std::move(shape)};
+    std::normal_distribution<float> normal(centre, spread);
+    for (size_t value = 0; value < count; ++value) tensor.values.push_back(normal(random_));
+    tensors_[options_.tensor_prefix + name] = std::move(tensor);
+  }
+
+  void AddDense(const std::string& name, size_t outputs, size_t inputs) {
+    Add(name + ".weight", {outputs, inputs}, 0, 0.15f);
+    Add(name + ".bias", {outputs}, 0, 0.05f);
+  }
+
+  void AddNorm(const std::string& name) {
+    Add(name + ".weight", {kHidden}, 1, 0.1f);
+    Add(name + ".bias", {kHidden}, 0, 0.1f);
+  }
+
+  const std::map<std::string, TinyTensor>& tensors() const { return tensors_; }
+
+ private:
+  const TinyModelOptions& options_;
+  std::mt19937 random_;
+  std::map<std::string, TinyTensor> tensors_;
+};
+
+}  // namespace
+
+std::string SafetensorsBytes(const std::map<std::string, TinyTensor>& tensors,
+                             const std::string& type) {
+  Json header = Json::object();
+  std::string data;
+  for (const auto& [name, tensor] : tensors) {
+    const size_t begin = data.size();
+    for (const float value : tensor.values) {
+      const auto bits = std::bit_cast<uint32_t>(value);
+      char raw[4];
+      std::memcpy(raw, &bits, 4);
+      // The upper half of a float32 is its bfloat16.
+      data.append(type == "F32" ? raw : raw + 2, type == "F32" ? 4 : 2);
+    }
+    header[name] = {
+        {"dtype", type}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
+  }
+  const std::string text = header.dump();
+  const uint64_t size = text.size();
+  std::string bytes(sizeof(size), '\0');
+  std::memcpy(bytes.data(), &size, sizeof(size));
+  return bytes + text + data;
+}
+
+void WriteTinyModel(const std::string& directory, const TinyModelOptions& options) {
+  std::filesystem::create_directories(directory + "/1_Pooling");
+  const std::vector<std::string> vocabulary = Vocabulary();
+  Write(directory + "/config.json", Json{{"model_type", "bert"},
+                                         {"hidden_size", kHidden},
+                                         {"num_hidden_layers", kLayers},
+                                         {"num_attention_heads", kHeads},
+                                         {"intermediate_size", kWide},
+                                         {"vocab_size", vocabulary.size()},
+                                         {"max_position_embeddings", kPositions},
+                                         {"type_vocab_size", 2},
+                                         {"hidden_act", "gelu"},
+                                         {"layer_norm_eps", 1e-12}}
+                                        .dump());
+  Json modules = {{{"type", "sentence_transformers.models.Transformer"}, {"path", ""}},
+                  {{"type", "sentence_transformers.models.Pooling"}, {"path", "1_Pooling"}}};
+  if (options.normalize) {
+    modules.push_back(
+        {{"type", "sentence_transformers.models.Normalize"}, {"path", "2_Normalize"}});
+  }
+  Write(directory + "/modules.json", modules.dump());
+  Write(directory + "/sentence_bert_config.json", Json{{"max_seq_length", kTokensMax}}.dump());
+  Write(directory + "/1_Pooling/config.json",
+        Json{{"word_embedding_dimension", kHidden},
+             {"pooling_mode_mean_tokens", options.pooling == "mean"},
+             {"pooling_mode_cls_token", options.pooling == "cls"},
+             {"pooling_mode_max_tokens", options.pooling == "max"}}
+            .dump());
+  std::string lines;
+  Json ids = Json::object();
+  for (size_t id = 0; id < vocabulary.size(); ++id) {
+    lines += vocabulary[id] + "\n";
+    ids[vocabulary[id]] = id;
+  }
+  Write(directory + "/vocab.txt", lines);
+  if (options.with_tokenizer_json) {
+    Json added = Json::array();
+    for (size_t id = 0; id < 5; ++id) added.push_back({{"id", id}, {"content", vocabulary[id]}});
+    Write(directory + "/tokenizer.json",
+          Json{{"added_tokens", added},
+               {"normalizer", {{"type", "BertNormalizer"}, {"lowercase", true}}},
+               {"model", {{"type", "WordPiece"}, {"unk_token", "[UNK]"}, {"vocab", ids}}}}
+              .dump());
+  }
+
+  Weights weights(options);
+  weights.Add("embeddings.word_embeddings.weight", {vocabulary.size(), kHidden}, 0, 0.5f);
+  weights.Add("embeddings.position_embeddings.weight", {kPositions, kHidden}, 0, 0.1f);
+  weights.Add("embeddings.token_type_embeddings.weight", {2, kHidden}, 0, 0.1f);
+  weights.AddNorm("embeddings.LayerNorm");
+  for (size_t layer = 0; layer < kLayers; ++layer) {
+    const std::string name = "encoder.layer." + std::to_string(layer) + ".";
+    for (const char* part : {"query", "key", "value"}) {
+      weights.AddDense(name + "attention.self." + part, kHidden, kHidden);
+    }
+    weights.AddDense(name + "attention.output.dense", kHidden, kHidden);
+    weights.AddNorm(name + "attention.output.LayerNorm");
+    weights.AddDense(name + "intermediate.dense", kWide, kHidden);
+    weights.AddDense(name + "output.dense", kHidden, kWide);
+    weights.AddNorm(name + "output.LayerNorm");
+  }
+  Write(directory + "/model.safetensors", SafetensorsBytes(weights.tensors(), options.type));
+}
+
+}  // namespace simile
