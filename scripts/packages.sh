@@ -1,0 +1,25 @@
+# shellcheck shell=bash
+# The one list of Debian packages: quickstart.sh and test.sh share it; SIMILE_RUNTIME_PACKAGES is
+# for an image that only runs the server.
+# shellcheck disable=SC2034  # Read by the scripts that source this file.
+
+# What building the server and the command line needs.
+SIMILE_BUILD_PACKAGES=(
+  g++ cmake ninja-build pkg-config
+  libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler
+  librocksdb-dev libhnswlib-dev libhwy-dev libssl-dev
+  libabsl-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libcli11-dev
+  libgtest-dev libgmock-dev
+)
+
+# What the scripts themselves need. pip is not among them: it is installed only where none is.
+SIMILE_SCRIPT_PACKAGES=(python3 ca-certificates)
+
+# What the tests need beyond that.
+SIMILE_TEST_PACKAGES=(git)
+
+# What a machine needs that only runs the server.
+SIMILE_RUNTIME_PACKAGES=(
+  libgrpc++1.51 libprotobuf32 librocksdb7.8 libhwy1 libssl3 libspdlog1.10 libfmt9 libabsl20220623
+  ca-certificates
+)
