@@ -15,12 +15,22 @@ bool IsConnectionFailure(const grpc::Status& status) {
 
 }  // namespace
 
+bool IsServerGone(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+         status.error_code() == grpc::StatusCode::CANCELLED;
+}
+
 absl::Status FromGrpcStatus(const grpc::Status& status, const std::string& server) {
   if (status.ok()) return absl::OkStatus();
   if (IsConnectionFailure(status)) {
     return absl::UnavailableError(
         fmt::format("no server answers at {}: is simile-server running there? ({})", server,
                     status.error_message()));
+  }
+  if (status.error_code() == grpc::StatusCode::CANCELLED) {
+    return absl::UnavailableError(
+        fmt::format("{} ended the call before it was done; it may be stopping{}{}", server,
+                    status.error_message().empty() ? "" : ": ", status.error_message()));
   }
   std::string message = status.error_message();
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&

@@ -11,7 +11,12 @@
 
 namespace simile {
 
-// The server's status with its code and message; "unreachable" errors name the server.
+// True when nobody knows whether the call was done: there was no answer, or the server cancelled
+// it, as it does when it stops (this library never cancels a call it waits for).
+bool IsServerGone(const grpc::Status& status);
+
+// The server's status with its code and message; "unreachable" errors name the server. A call that
+// the server cancelled is Unavailable.
 absl::Status FromGrpcStatus(const grpc::Status& status, const std::string& server);
 
 // The pause the server asked for (google.rpc.RetryInfo), if it did.

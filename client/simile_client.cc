@@ -46,9 +46,7 @@ std::optional<std::chrono::milliseconds> Client::State::PauseBeforeNext(const gr
   const auto asked = RetryDelayOf(status);
   // The server says when to come back only if it has done nothing.
   if (asked.has_value()) return std::max(*asked, backoff.Next());
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE && repeat == Repeat::kSafely) {
-    return backoff.Next();
-  }
+  if (IsServerGone(status) && repeat == Repeat::kSafely) return backoff.Next();
   return std::nullopt;
 }
 

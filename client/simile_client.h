@@ -21,7 +21,8 @@ struct ClientOptions {
 };
 
 // A Simile server. The vocabulary is that of the wire: the .proto files say what each request means
-// and which errors it has. Errors keep their gRPC code and message.
+// and which errors it has. Errors keep their gRPC code and message; CANCELLED becomes UNAVAILABLE,
+// since only a server that stops cancels what this library waits for.
 //
 // A call that the server refused with a time to try again (RetryInfo, with any code) has done
 // nothing and is repeated after that time. After UNAVAILABLE without such a time it is repeated
