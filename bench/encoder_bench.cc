@@ -138,11 +138,14 @@ int main(int argc, char** argv) {
   CLI::App app("How fast the encoder is");
   std::string model, texts;
   bool serve = false;
+  simile::EncoderSettings settings;
   app.add_option("model", model, "model directory")->required();
   app.add_option("--texts", texts, "encode this file's texts on all cores");
   app.add_flag("--serve", serve, "answer encoder_peers.py");
+  app.add_option("--level", settings.level, "level of the kernels")
+      ->envname("SIMILE_ENCODER_LEVEL");
   CLI11_PARSE(app, argc, argv);
-  auto encoder = simile::LoadEncoder(model);
+  auto encoder = simile::LoadEncoder(model, settings);
   if (!encoder.ok()) {
     std::cerr << encoder.status() << "\n";
     return 1;

@@ -3,37 +3,46 @@
 #include <algorithm>
 #include <utility>
 
+#include "embedder/pooling.h"
 #include "fmt/format.h"
 
 namespace simile {
+namespace {
+
+// More tokens in one pass do not fit the second-level cache with their activations; fewer read the
+// weights too often for what they compute.
+constexpr size_t kPassTokensMax = 512;
+
+}  // namespace
 
 // Activations of one thread; grows to the largest batch seen.
 class BertEncoder::Memory final : public Encoder::Workspace {
  public:
   Memory(const ModelConfig& config, const Kernels& kernels)
-      : config_(config),
-        scratch(NewAlignedFloats(kernels.AttentionScratch(config.tokens_max, config.head_size()))) {
-  }
+      : scratch(kernels.AttentionScratchBytes(config.tokens_max, config.head_size())),
+        config_(config),
+        kernels_(kernels) {}
 
   void GrowTo(size_t tokens) {
     if (tokens <= tokens_) return;
-    hidden = NewAlignedFloats(tokens * config_.hidden_size);
-    wide = NewAlignedFloats(tokens * std::max(3 * config_.hidden_size, config_.intermediate_size));
-    context = NewAlignedFloats(tokens * config_.hidden_size);
-    sum = NewAlignedFloats(tokens * config_.hidden_size);
+    const size_t hidden_size = config_.hidden_size;
+    hidden = AlignedBuffer<float>(tokens * hidden_size);
+    operand = OpaqueBuffer(kernels_.OperandBytes(tokens, hidden_size));
+    projections = OpaqueBuffer(kernels_.ProjectionBytes(tokens, 3 * hidden_size));
+    intermediate = OpaqueBuffer(kernels_.OperandBytes(tokens, config_.intermediate_size));
     tokens_ = tokens;
   }
 
+  AlignedBuffer<float> hidden;  // The residual stream.
+  OpaqueBuffer operand;         // The same as an operand; then what attention gives.
+  OpaqueBuffer projections;     // Queries, keys and values.
+  OpaqueBuffer intermediate;
+  OpaqueBuffer scratch;
+
  private:
   const ModelConfig& config_;
+  const Kernels& kernels_;
   size_t tokens_ = 0;
-
- public:
-  AlignedFloats hidden;   // Between layers.
-  AlignedFloats wide;     // Queries, keys and values; then the intermediate activations.
-  AlignedFloats context;  // What attention gives.
-  AlignedFloats sum;      // After attention.
-  AlignedFloats scratch;
 };
 
 BertEncoder::BertEncoder(const ModelConfig& config, ModelInfo info,
@@ -104,17 +113,17 @@ absl::Status BertEncoder::ReadLayer(const SafetensorsFile& file, const std::stri
 
 absl::Status BertEncoder::ReadDense(const SafetensorsFile& file,
                                     const std::vector<std::string>& names, size_t outputs_each,
-                                    size_t inputs, Dense& dense) const {
-  std::vector<float> weights;
+                                    size_t inputs, PackedWeights& dense) const {
+  std::vector<float> weights, biases;
   for (const std::string& name : names) {
     const auto part = file.Read(name + ".weight", {outputs_each, inputs});
     if (!part.ok()) return part.status();
     const auto bias = file.Read(name + ".bias", {outputs_each});
     if (!bias.ok()) return bias.status();
     weights.insert(weights.end(), part->begin(), part->end());
-    dense.bias.insert(dense.bias.end(), bias->begin(), bias->end());
+    biases.insert(biases.end(), bias->begin(), bias->end());
   }
-  dense.weights = kernels_.Pack(weights, names.size() * outputs_each, inputs);
+  dense = kernels_.Pack(weights, biases, names.size() * outputs_each, inputs);
   return absl::OkStatus();
 }
 
@@ -124,7 +133,8 @@ absl::Status BertEncoder::ReadNorm(const SafetensorsFile& file, const std::strin
   if (!gamma.ok()) return gamma.status();
   auto beta = file.Read(name + ".bias", {config_.hidden_size});
   if (!beta.ok()) return beta.status();
-  norm = {.gamma = *std::move(gamma), .beta = *std::move(beta)};
+  norm = {
+      .gamma = *std::move(gamma), .beta = *std::move(beta), .epsilon = config_.layer_norm_epsilon};
   return absl::OkStatus();
 }
 
@@ -163,62 +173,93 @@ absl::Status BertEncoder::CheckBatch(const PackedBatch& batch,
 
 absl::Status BertEncoder::Run(const PackedBatch& batch, Workspace& workspace,
                               std::span<float> vectors) const {
-  return RunObserved(batch, workspace, vectors, nullptr);
+  Observer nobody;
+  return RunObserved(batch, workspace, vectors, nobody);
 }
 
 absl::Status BertEncoder::RunObserved(const PackedBatch& batch, Workspace& workspace,
-                                      std::span<float> vectors,
-                                      const LayerObserver& observer) const {
+                                      std::span<float> vectors, Observer& observer) const {
   if (absl::Status s = CheckBatch(batch, vectors); !s.ok()) return s;
-  const size_t hidden = config_.hidden_size;
-  const size_t tokens = batch.ids.size();
   auto& memory = static_cast<Memory&>(workspace);
-  memory.GrowTo(tokens);
-  for (size_t sequence = 0; sequence < batch.sequence_count(); ++sequence) {
-    const uint32_t first = batch.sequence_start[sequence];
-    const uint32_t count = batch.sequence_start[sequence + 1] - first;
-    kernels_.Embed(batch.ids.subspan(first, count), words_.data(), positions_.data(), hidden,
-                   memory.hidden.get() + first * hidden);
-  }
-  kernels_.LayerNorm(memory.hidden.get(), tokens, hidden, embedding_norm_.gamma.data(),
-                     embedding_norm_.beta.data(), config_.layer_norm_epsilon);
-  if (observer) observer(0, {memory.hidden.get(), tokens * hidden});
-  for (size_t layer = 0; layer < layers_.size(); ++layer) {
-    RunLayer(layers_[layer], batch, memory);
-    if (observer) observer(layer + 1, {memory.hidden.get(), tokens * hidden});
-  }
-  for (size_t sequence = 0; sequence < batch.sequence_count(); ++sequence) {
-    const uint32_t first = batch.sequence_start[sequence];
-    const uint32_t count = batch.sequence_start[sequence + 1] - first;
-    kernels_.Pool(memory.hidden.get() + first * hidden, count, hidden, config_.pooling,
-                  config_.normalize, vectors.data() + sequence * hidden);
+  for (size_t first = 0; first < batch.sequence_count();) {
+    size_t end = first + 1;
+    while (end < batch.sequence_count() &&
+           batch.sequence_start[end + 1] - batch.sequence_start[first] <= kPassTokensMax) {
+      ++end;
+    }
+    RunPass(batch, first, end, memory, vectors, observer);
+    first = end;
   }
   return absl::OkStatus();
 }
 
-void BertEncoder::RunLayer(const Layer& layer, const PackedBatch& batch, Memory& memory) const {
+void BertEncoder::RunPass(const PackedBatch& batch, size_t first, size_t end, Memory& memory,
+                          std::span<float> vectors, Observer& observer) const {
   const size_t hidden = config_.hidden_size;
-  const size_t tokens = batch.ids.size();
-  float* wide = memory.wide.get();
-  kernels_.Linear(memory.hidden.get(), tokens, layer.query_key_value.weights,
-                  layer.query_key_value.bias.data(), Activation::kNone, nullptr, wide);
-  for (size_t sequence = 0; sequence < batch.sequence_count(); ++sequence) {
-    const uint32_t first = batch.sequence_start[sequence];
-    const uint32_t count = batch.sequence_start[sequence + 1] - first;
-    kernels_.Attention(wide + first * 3 * hidden, count, config_.head_count, config_.head_size(),
-                       memory.scratch.get(), memory.context.get() + first * hidden);
+  Pass pass;
+  pass.ids = batch.ids.subspan(batch.sequence_start[first],
+                               batch.sequence_start[end] - batch.sequence_start[first]);
+  for (size_t sequence = first; sequence < end; ++sequence) {
+    pass.sequences.push_back(
+        {.first = batch.sequence_start[sequence] - batch.sequence_start[first],
+         .count = batch.sequence_start[sequence + 1] - batch.sequence_start[sequence]});
   }
-  kernels_.Linear(memory.context.get(), tokens, layer.attention_output.weights,
-                  layer.attention_output.bias.data(), Activation::kNone, memory.hidden.get(),
-                  memory.sum.get());
-  kernels_.LayerNorm(memory.sum.get(), tokens, hidden, layer.attention_norm.gamma.data(),
-                     layer.attention_norm.beta.data(), config_.layer_norm_epsilon);
-  kernels_.Linear(memory.sum.get(), tokens, layer.intermediate.weights,
-                  layer.intermediate.bias.data(), Activation::kGelu, nullptr, wide);
-  kernels_.Linear(wide, tokens, layer.output.weights, layer.output.bias.data(), Activation::kNone,
-                  memory.sum.get(), memory.hidden.get());
-  kernels_.LayerNorm(memory.hidden.get(), tokens, hidden, layer.output_norm.gamma.data(),
-                     layer.output_norm.beta.data(), config_.layer_norm_epsilon);
+  memory.GrowTo(pass.ids.size());
+  const std::span<const float> rows(memory.hidden.data(), pass.ids.size() * hidden);
+  EmbedTokens(pass, memory);
+  observer.AfterStage(Stage::kEmbed);
+  observer.AfterLayer(0, rows);
+  for (size_t layer = 0; layer < layers_.size(); ++layer) {
+    RunLayer(layers_[layer], pass, memory, observer);
+    observer.AfterLayer(layer + 1, rows);
+  }
+  for (size_t at = 0; at < pass.sequences.size(); ++at) {
+    Pool(rows.data() + pass.sequences[at].first * hidden, pass.sequences[at].count, config_.pooling,
+         config_.normalize, vectors.subspan((first + at) * hidden, hidden));
+  }
+  observer.AfterStage(Stage::kPool);
+}
+
+void BertEncoder::EmbedTokens(const Pass& pass, Memory& memory) const {
+  const size_t hidden = config_.hidden_size;
+  for (const Sequence& sequence : pass.sequences) {
+    for (size_t token = 0; token < sequence.count; ++token) {
+      const float* word = words_.data() + pass.ids[sequence.first + token] * hidden;
+      const float* position = positions_.data() + token * hidden;
+      float* row = memory.hidden.data() + (sequence.first + token) * hidden;
+      for (size_t axis = 0; axis < hidden; ++axis) row[axis] = word[axis] + position[axis];
+    }
+  }
+  kernels_.LayerNorm(memory.hidden.data(), pass.ids.size(), embedding_norm_, memory.operand.data());
+}
+
+void BertEncoder::RunLayer(const Layer& layer, const Pass& pass, Memory& memory,
+                           Observer& observer) const {
+  const size_t tokens = pass.ids.size();
+  float* hidden = memory.hidden.data();
+  std::byte* operand = memory.operand.data();
+  std::byte* intermediate = memory.intermediate.data();
+
+  kernels_.Project(operand, tokens, layer.query_key_value, memory.projections.data());
+  observer.AfterStage(Stage::kProject);
+  AttentionShape shape{
+      .batch_rows = tokens, .heads = config_.head_count, .head_size = config_.head_size()};
+  for (const Sequence& sequence : pass.sequences) {
+    shape.first_row = sequence.first;
+    shape.tokens = sequence.count;
+    kernels_.Attention(memory.projections.data(), shape, memory.scratch.data(), operand);
+  }
+  observer.AfterStage(Stage::kAttention);
+  kernels_.LinearAdd(operand, tokens, layer.attention_output, hidden);
+  observer.AfterStage(Stage::kAttentionOutput);
+  kernels_.LayerNorm(hidden, tokens, layer.attention_norm, operand);
+  observer.AfterStage(Stage::kNorm);
+  kernels_.LinearGelu(operand, tokens, layer.intermediate, intermediate);
+  observer.AfterStage(Stage::kIntermediate);
+  kernels_.LinearAdd(intermediate, tokens, layer.output, hidden);
+  observer.AfterStage(Stage::kOutput);
+  kernels_.LayerNorm(hidden, tokens, layer.output_norm, operand);
+  observer.AfterStage(Stage::kNorm);
 }
 
 }  // namespace simile

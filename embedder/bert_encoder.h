@@ -1,7 +1,6 @@
 #ifndef SIMILE_EMBEDDER_BERT_ENCODER_H_
 #define SIMILE_EMBEDDER_BERT_ENCODER_H_
 
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,10 +21,29 @@ namespace simile {
 // Thread safety: as Encoder.
 class BertEncoder final : public Encoder {
  public:
-  // Called with what went into and came out of each layer (0: the embeddings), for tests.
-  using LayerObserver = std::function<void(size_t layer, std::span<const float> rows)>;
+  // The parts of a forward pass whose time and precision are worth knowing one by one.
+  enum class Stage {
+    kEmbed,
+    kProject,
+    kAttention,
+    kAttentionOutput,
+    kIntermediate,
+    kOutput,
+    kNorm,
+    kPool
+  };
 
-  // Packs the weights of `file`. NotFound or FailedPrecondition naming file and tensor.
+  // Looks on while a batch passes, for tests and benches.
+  class Observer {
+   public:
+    virtual ~Observer() = default;
+    virtual void AfterStage(Stage) {}
+    // With what went into the first layer (0) and came out of each.
+    virtual void AfterLayer(size_t /*layer*/, std::span<const float> /*rows*/) {}
+  };
+
+  // Packs the weights of `file`. `kernels` must be able to run the model's shape. NotFound or
+  // FailedPrecondition naming file and tensor.
   static absl::StatusOr<std::unique_ptr<BertEncoder>> Create(const ModelConfig& config,
                                                              ModelInfo info,
                                                              std::unique_ptr<Tokenizer> tokenizer,
@@ -39,25 +57,26 @@ class BertEncoder final : public Encoder {
                    std::span<float> vectors) const override;
 
   absl::Status RunObserved(const PackedBatch& batch, Workspace& workspace, std::span<float> vectors,
-                           const LayerObserver& observer) const;
+                           Observer& observer) const;
 
  private:
   class Memory;
 
-  struct Dense {
-    PackedWeights weights;
-    std::vector<float> bias;
+  struct Sequence {
+    size_t first = 0;
+    size_t count = 0;
   };
-  struct Norm {
-    std::vector<float> gamma;
-    std::vector<float> beta;
+  // Sequences that pass through the layers together, end to end.
+  struct Pass {
+    std::span<const uint32_t> ids;
+    std::vector<Sequence> sequences;
   };
   struct Layer {
-    Dense query_key_value;  // The three side by side.
-    Dense attention_output;
+    PackedWeights query_key_value;  // The three side by side.
+    PackedWeights attention_output;
     Norm attention_norm;
-    Dense intermediate;
-    Dense output;
+    PackedWeights intermediate;
+    PackedWeights output;
     Norm output_norm;
   };
 
@@ -67,10 +86,13 @@ class BertEncoder final : public Encoder {
   absl::Status ReadEmbeddings(const SafetensorsFile& file, const std::string& prefix);
   absl::Status ReadLayer(const SafetensorsFile& file, const std::string& prefix, Layer& layer);
   absl::Status ReadDense(const SafetensorsFile& file, const std::vector<std::string>& names,
-                         size_t outputs_each, size_t inputs, Dense& dense) const;
+                         size_t outputs_each, size_t inputs, PackedWeights& dense) const;
   absl::Status ReadNorm(const SafetensorsFile& file, const std::string& name, Norm& norm) const;
   absl::Status CheckBatch(const PackedBatch& batch, std::span<const float> vectors) const;
-  void RunLayer(const Layer& layer, const PackedBatch& batch, Memory& memory) const;
+  void RunPass(const PackedBatch& batch, size_t first, size_t end, Memory& memory,
+               std::span<float> vectors, Observer& observer) const;
+  void EmbedTokens(const Pass& pass, Memory& memory) const;
+  void RunLayer(const Layer& layer, const Pass& pass, Memory& memory, Observer& observer) const;
 
   const ModelConfig config_;
   const ModelInfo info_;

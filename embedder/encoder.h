@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,7 +24,8 @@ struct ModelInfo {
   size_t tokens_max = 0;     // Longer texts are cut, special tokens included.
   size_t parameter_count = 0;
   std::string fingerprint;      // 64 hex digits, SHA-256 over weights, tokenizer and settings.
-  std::string instruction_set;  // What the kernels chosen at start use, e.g. "AVX3_DL".
+  std::string instruction_set;  // The level of the kernels, e.g. "amx"; see EncoderSettings.
+  std::string precision;        // Of products: "float32" or "bfloat16".
 };
 
 // Several token sequences laid end to end: no padding, no mask.
@@ -61,13 +63,26 @@ class Encoder {
                            std::span<float> vectors) const = 0;
 };
 
+struct EncoderSettings {
+  // Which kernels: "amx", "avx512_bf16", "avx512", "avx2", "neon", "scalar" and what else
+  // EncoderLevels lists. Empty: the best that this machine has for the model.
+  std::string level;
+  // Leaves out levels that round operands to bfloat16: vectors are within 1e-5 of the reference's.
+  bool float32_only = false;
+};
+
+// The levels that this machine has, best first.
+std::vector<std::string> EncoderLevels();
+
 // Loads a Hugging Face sentence-transformers directory (modules.json, config.json,
 // sentence_bert_config.json, 1_Pooling/config.json, vocab.txt or tokenizer.json,
 // model.safetensors) holding a BERT with mean, cls or max pooling and optional normalisation.
 // NotFound when the directory or a file is missing; DataLoss when a file is damaged or truncated;
-// FailedPrecondition when the model is of a kind this encoder cannot run. The message names the
+// FailedPrecondition when the model is of a kind this encoder cannot run, or not at the level that
+// `settings` asks for; InvalidArgument when this machine has no such level. The message names the
 // file and the reason. Cost: maps the weights and packs them once (about 0.2 s for 90 MB).
-absl::StatusOr<std::unique_ptr<Encoder>> LoadEncoder(const std::string& model_directory);
+absl::StatusOr<std::unique_ptr<Encoder>> LoadEncoder(const std::string& model_directory,
+                                                     const EncoderSettings& settings = {});
 
 }  // namespace simile
 

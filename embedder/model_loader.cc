@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "embedder/encoder.h"
+#include "embedder/kernels.h"
 #include "embedder/safetensors_file.h"
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 
 namespace simile {
 namespace {
@@ -46,7 +48,38 @@ class Digest {
 // Which layout of the bytes below; raised when it changes.
 constexpr uint64_t kFingerprintVersion = 1;
 
+absl::StatusOr<const Kernels*> ChooseKernels(const std::string& directory,
+                                             const ModelConfig& config,
+                                             const EncoderSettings& settings) {
+  if (settings.level.empty()) {
+    return BestKernels(config.hidden_size, config.head_size(), settings.float32_only);
+  }
+  const Kernels* kernels = FindKernels(settings.level);
+  if (kernels == nullptr) {
+    return absl::InvalidArgumentError(
+        fmt::format("this machine has no encoder level '{}'; it has {}", settings.level,
+                    fmt::join(EncoderLevels(), ", ")));
+  }
+  if (settings.float32_only && kernels->precision() != Precision::kFloat32) {
+    return absl::InvalidArgumentError(fmt::format(
+        "the encoder level '{}' computes in {}, and float32 is asked for: leave one of them out",
+        settings.level, PrecisionName(kernels->precision())));
+  }
+  if (!kernels->CanRun(config.hidden_size, config.head_size())) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: the encoder level '{}' cannot run hidden size {} with heads of {}",
+                    directory, settings.level, config.hidden_size, config.head_size()));
+  }
+  return kernels;
+}
+
 }  // namespace
+
+std::vector<std::string> EncoderLevels() {
+  std::vector<std::string> names;
+  for (const Kernels* level : AllKernels()) names.push_back(level->name());
+  return names;
+}
 
 std::string ModelFingerprint(const ModelConfig& config, const WordpieceSettings& tokenizer,
                              std::string_view weights) {
@@ -71,7 +104,7 @@ std::string ModelFingerprint(const ModelConfig& config, const WordpieceSettings&
 }
 
 absl::StatusOr<std::unique_ptr<BertEncoder>> LoadBertEncoder(const std::string& model_directory,
-                                                             const Kernels& kernels) {
+                                                             const EncoderSettings& settings) {
   std::error_code error;
   const fs::path path = fs::weakly_canonical(fs::absolute(model_directory, error), error);
   if (error || !fs::is_directory(path, error)) {
@@ -80,12 +113,14 @@ absl::StatusOr<std::unique_ptr<BertEncoder>> LoadBertEncoder(const std::string& 
   const std::string directory = path.string();
   const auto config = ReadModelConfig(directory);
   if (!config.ok()) return config.status();
-  auto settings = ReadTokenizerSettings(directory);
-  if (!settings.ok()) return settings.status();
-  if (settings->vocabulary.size() > config->vocabulary_size) {
+  const auto kernels = ChooseKernels(directory, *config, settings);
+  if (!kernels.ok()) return kernels.status();
+  auto wordpieces = ReadTokenizerSettings(directory);
+  if (!wordpieces.ok()) return wordpieces.status();
+  if (wordpieces->vocabulary.size() > config->vocabulary_size) {
     return absl::FailedPreconditionError(
         fmt::format("{}: the tokenizer has {} tokens, but the model only {}", directory,
-                    settings->vocabulary.size(), config->vocabulary_size));
+                    wordpieces->vocabulary.size(), config->vocabulary_size));
   }
   const auto weights = SafetensorsFile::Open(directory + "/model.safetensors");
   if (!weights.ok()) return weights.status();
@@ -96,21 +131,23 @@ absl::StatusOr<std::unique_ptr<BertEncoder>> LoadBertEncoder(const std::string& 
                  .dimension = config->hidden_size,
                  .tokens_max = config->tokens_max,
                  .parameter_count = (*weights)->element_count(),
-                 .fingerprint = ModelFingerprint(*config, *settings, (*weights)->file().bytes()),
-                 .instruction_set = kernels.name()};
-  auto tokenizer = WordpieceTokenizer::Create(*std::move(settings));
+                 .fingerprint = ModelFingerprint(*config, *wordpieces, (*weights)->file().bytes()),
+                 .instruction_set = (*kernels)->name(),
+                 .precision = PrecisionName((*kernels)->precision())};
+  auto tokenizer = WordpieceTokenizer::Create(*std::move(wordpieces));
   if (!tokenizer.ok()) {
     return absl::Status(
         tokenizer.status().code(),
         fmt::format("{}: {}", directory, std::string(tokenizer.status().message())));
   }
   auto encoder =
-      BertEncoder::Create(*config, std::move(info), *std::move(tokenizer), **weights, kernels);
+      BertEncoder::Create(*config, std::move(info), *std::move(tokenizer), **weights, **kernels);
   return encoder;
 }
 
-absl::StatusOr<std::unique_ptr<Encoder>> LoadEncoder(const std::string& model_directory) {
-  auto encoder = LoadBertEncoder(model_directory, BestKernels());
+absl::StatusOr<std::unique_ptr<Encoder>> LoadEncoder(const std::string& model_directory,
+                                                     const EncoderSettings& settings) {
+  auto encoder = LoadBertEncoder(model_directory, settings);
   if (!encoder.ok()) return encoder.status();
   return *std::move(encoder);
 }

@@ -7,15 +7,15 @@
 
 #include "absl/status/statusor.h"
 #include "embedder/bert_encoder.h"
-#include "embedder/kernels.h"
+#include "embedder/encoder.h"
 #include "embedder/model_config.h"
 #include "embedder/wordpiece_tokenizer.h"
 
 namespace simile {
 
-// LoadEncoder with kernels of the caller's choice, for tests and benches.
+// As LoadEncoder, for tests and benches that look inside.
 absl::StatusOr<std::unique_ptr<BertEncoder>> LoadBertEncoder(const std::string& model_directory,
-                                                             const Kernels& kernels);
+                                                             const EncoderSettings& settings);
 
 // SHA-256 over everything that decides a vector, in hex; embedder/README.md has the bytes.
 std::string ModelFingerprint(const ModelConfig& config, const WordpieceSettings& tokenizer,

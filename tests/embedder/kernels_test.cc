@@ -1,8 +1,10 @@
-// Every instruction set of this machine against the scalar code that adds up in double.
+// Every level of this machine against the scalar one, which adds up in double.
 #include "embedder/kernels.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <random>
 #include <string>
@@ -11,15 +13,45 @@
 namespace simile {
 namespace {
 
-std::vector<float> RandomFloats(size_t count, uint32_t seed, float spread = 1) {
+using Floats = std::vector<float>;
+
+// Keeps the upper half of the bits, so that every level reads the same number.
+float Bfloat16(float value) {
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(value) & 0xffff0000u);
+}
+
+Floats RandomFloats(size_t count, uint32_t seed, float spread = 1) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal(0, spread);
-  std::vector<float> floats(count);
-  for (float& value : floats) value = normal(random);
+  Floats floats(count);
+  for (float& value : floats) value = Bfloat16(normal(random));
   return floats;
 }
 
-double LargestDifference(const std::vector<float>& a, const std::vector<float>& b) {
+// Rows of as many 1 as -1 in random order: a norm leaves them as they are, so what reaches a
+// product is exact in bfloat16 too.
+Floats BalancedRows(size_t rows, size_t size, uint32_t seed) {
+  std::mt19937 random(seed);
+  Floats floats(rows * size);
+  for (size_t row = 0; row < rows; ++row) {
+    const auto first = floats.begin() + static_cast<std::ptrdiff_t>(row * size);
+    const auto end = first + static_cast<std::ptrdiff_t>(size);
+    for (auto at = first; at != end; ++at) *at = (at - first) % 2 == 0 ? 1.0f : -1.0f;
+    std::shuffle(first, end, random);
+  }
+  return floats;
+}
+
+Norm PlainNorm(size_t size) { return {.gamma = Floats(size, 1), .beta = Floats(size, 0)}; }
+
+Floats Identity(size_t size) {
+  Floats weights(size * size);
+  for (size_t at = 0; at < size; ++at) weights[at * size + at] = 1;
+  return weights;
+}
+
+double LargestDifference(const Floats& a, const Floats& b) {
+  EXPECT_EQ(a.size(), b.size());
   double largest = 0;
   for (size_t at = 0; at < a.size(); ++at) {
     largest = std::max(largest, std::fabs(static_cast<double>(a[at]) - b[at]));
@@ -27,129 +59,190 @@ double LargestDifference(const std::vector<float>& a, const std::vector<float>& 
   return largest;
 }
 
+// Chains of kernels that begin and end in plain rows.
+class Chain {
+ public:
+  explicit Chain(const Kernels& kernels) : kernels_(kernels) {}
+
+  // rows + norm(rows) * weights + bias.
+  Floats NormThenAdd(Floats rows, size_t size, size_t seed_of_weights) const {
+    const size_t count = rows.size() / size;
+    OpaqueBuffer operand(kernels_.OperandBytes(count, size));
+    kernels_.LayerNorm(rows.data(), count, PlainNorm(size), operand.data());
+    const auto seed = static_cast<uint32_t>(seed_of_weights);
+    const PackedWeights weights = kernels_.Pack(RandomFloats(size * size, seed, 0.2f),
+                                                RandomFloats(size, seed + 1), size, size);
+    kernels_.LinearAdd(operand.data(), count, weights, rows.data());
+    return rows;
+  }
+
+  // GELU(norm(rows) * wide + bias) * narrow.
+  Floats FeedForward(Floats rows, size_t size, const Floats& wide, const Floats& bias,
+                     const Floats& narrow) const {
+    const size_t count = rows.size() / size, inner = bias.size();
+    OpaqueBuffer operand(kernels_.OperandBytes(count, size));
+    OpaqueBuffer intermediate(kernels_.OperandBytes(count, inner));
+    kernels_.LayerNorm(rows.data(), count, PlainNorm(size), operand.data());
+    kernels_.LinearGelu(operand.data(), count, kernels_.Pack(wide, bias, inner, size),
+                        intermediate.data());
+    Floats out(rows.size());
+    kernels_.LinearAdd(intermediate.data(), count, kernels_.Pack(narrow, Floats(size), size, inner),
+                       out.data());
+    return out;
+  }
+
+  // Attention over sequences of the given lengths, whose rows lie end to end.
+  Floats Attention(Floats rows, const std::vector<size_t>& lengths, size_t heads, size_t head_size,
+                   float spread) const {
+    const size_t size = heads * head_size, count = rows.size() / size;
+    OpaqueBuffer operand(kernels_.OperandBytes(count, size));
+    OpaqueBuffer projections(kernels_.ProjectionBytes(count, 3 * size));
+    const size_t longest = *std::ranges::max_element(lengths);
+    OpaqueBuffer scratch(kernels_.AttentionScratchBytes(longest, head_size));
+    kernels_.LayerNorm(rows.data(), count, PlainNorm(size), operand.data());
+    const PackedWeights weights = kernels_.Pack(RandomFloats(3 * size * size, 6, spread),
+                                                RandomFloats(3 * size, 7), 3 * size, size);
+    kernels_.Project(operand.data(), count, weights, projections.data());
+    AttentionShape shape{.batch_rows = count, .heads = heads, .head_size = head_size};
+    for (const size_t length : lengths) {
+      shape.tokens = length;
+      kernels_.Attention(projections.data(), shape, scratch.data(), operand.data());
+      shape.first_row += length;
+    }
+    Floats out(rows.size());
+    kernels_.LinearAdd(operand.data(), count,
+                       kernels_.Pack(Identity(size), Floats(size), size, size), out.data());
+    return out;
+  }
+
+ private:
+  const Kernels& kernels_;
+};
+
 class KernelsTest : public ::testing::TestWithParam<const Kernels*> {
  protected:
   const Kernels& tested() const { return *GetParam(); }
-  const Kernels& oracle() const { return ReferenceKernels(); }
-
-  std::vector<float> Linear(const Kernels& kernels, const std::vector<float>& in, size_t rows,
-                            size_t outputs, size_t inputs, Activation activation,
-                            bool with_residual) {
-    const std::vector<float> weights = RandomFloats(outputs * inputs, 2, 0.2f);
-    const std::vector<float> bias = RandomFloats(outputs, 3);
-    const std::vector<float> residual = RandomFloats(rows * outputs, 4);
-    std::vector<float> out(rows * outputs);
-    const PackedWeights packed = kernels.Pack(weights, outputs, inputs);
-    kernels.Linear(in.data(), rows, packed, bias.data(), activation,
-                   with_residual ? residual.data() : nullptr, out.data());
-    return out;
-  }
+  bool rounds() const { return tested().precision() == Precision::kBfloat16; }
 };
 
-TEST_P(KernelsTest, LinearAgreesForAllShapes) {
-  for (const size_t rows : {1, 2, 5, 12, 13, 31}) {
-    for (const size_t outputs : {1, 7, 16, 32, 33, 96, 100}) {
-      for (const size_t inputs : {1, 5, 48, 384, 385, 800}) {
-        const std::vector<float> in = RandomFloats(rows * inputs, 1);
-        // Each of the four pairs comes up with small and large shapes, with and without remainders.
-        const bool residual = (rows + outputs) % 2 == 0;
-        const auto activation = inputs % 2 == 0 ? Activation::kNone : Activation::kGelu;
-        const auto expected = Linear(oracle(), in, rows, outputs, inputs, activation, residual);
-        const auto actual = Linear(tested(), in, rows, outputs, inputs, activation, residual);
-        ASSERT_LT(LargestDifference(expected, actual), 1e-4)
-            << rows << " rows, " << outputs << " outputs, " << inputs << " inputs";
-      }
+TEST_P(KernelsTest, ProductsAgreeForAllShapes) {
+  for (const size_t rows : {1, 2, 5, 12, 13, 16, 17, 31, 32, 33, 70}) {
+    for (const size_t size : {32, 64, 96, 384, 416}) {
+      const Floats in = BalancedRows(rows, size, 1);
+      const Floats expected = Chain(ScalarKernels()).NormThenAdd(in, size, 2);
+      const Floats actual = Chain(tested()).NormThenAdd(in, size, 2);
+      ASSERT_LT(LargestDifference(expected, actual), 1e-4) << rows << " rows of " << size;
     }
   }
 }
 
-TEST_P(KernelsTest, ARowHasTheSameBitsAloneAndAmongOthers) {
-  constexpr size_t kRows = 29, kOutputs = 100, kInputs = 800;
-  const std::vector<float> in = RandomFloats(kRows * kInputs, 5);
-  const auto together = Linear(tested(), in, kRows, kOutputs, kInputs, Activation::kGelu, false);
-  for (size_t row = 0; row < kRows; ++row) {
-    const std::vector<float> one(in.begin() + static_cast<std::ptrdiff_t>(row * kInputs),
-                                 in.begin() + static_cast<std::ptrdiff_t>((row + 1) * kInputs));
-    const auto alone = Linear(tested(), one, 1, kOutputs, kInputs, Activation::kGelu, false);
-    for (size_t output = 0; output < kOutputs; ++output) {
-      ASSERT_EQ(alone[output], together[row * kOutputs + output]) << "row " << row;
-    }
+TEST_P(KernelsTest, FeedForwardAgreesForAnyIntermediateSize) {
+  constexpr size_t kSize = 64;
+  for (const size_t inner : {1, 16, 31, 32, 33, 100, 256, 800}) {
+    const Floats in = BalancedRows(19, kSize, 3);
+    const Floats wide = RandomFloats(inner * kSize, 4, 0.2f), bias = RandomFloats(inner, 5);
+    const Floats narrow = RandomFloats(kSize * inner, 6, 0.1f);
+    const Floats expected = Chain(ScalarKernels()).FeedForward(in, kSize, wide, bias, narrow);
+    const Floats actual = Chain(tested()).FeedForward(in, kSize, wide, bias, narrow);
+    ASSERT_LT(LargestDifference(expected, actual), rounds() ? 0.05 : 1e-4) << inner;
   }
 }
 
 TEST_P(KernelsTest, GeluIsTheOneWithErf) {
-  std::vector<float> in;
-  for (int step = -600; step <= 600; ++step) in.push_back(static_cast<float>(step) / 50);
-  const std::vector<float> weights = {1}, bias = {0};
-  std::vector<float> out(in.size());
-  const PackedWeights packed = tested().Pack(weights, 1, 1);
-  tested().Linear(in.data(), in.size(), packed, bias.data(), Activation::kGelu, nullptr,
-                  out.data());
-  for (size_t at = 0; at < in.size(); ++at) {
-    const double x = in[at];
-    EXPECT_NEAR(out[at], x / 2 * (1 + std::erf(x / std::sqrt(2.0))), 1e-6) << x;
+  constexpr size_t kSize = 32;
+  // Rows of 1 and -1 times zero weights leave the bias: 32 arguments a pass.
+  for (int first = -600; first <= 600; first += 32) {
+    Floats arguments;
+    for (int step = first; step < first + 32; ++step) {
+      arguments.push_back(static_cast<float>(step) / 50);
+    }
+    const Floats out = Chain(tested()).FeedForward(
+        BalancedRows(1, kSize, 1), kSize, Floats(kSize * kSize), arguments, Identity(kSize));
+    for (size_t at = 0; at < kSize; ++at) {
+      const double x = arguments[at], expected = x / 2 * (1 + std::erf(x / std::sqrt(2.0)));
+      EXPECT_NEAR(out[at], expected, rounds() ? std::fabs(expected) / 256 + 1e-5 : 1e-6) << x;
+    }
   }
 }
 
 TEST_P(KernelsTest, AttentionAgreesForAllLengths) {
-  for (const size_t head_size : {8, 16, 32, 64}) {
-    constexpr size_t kHeads = 3;
-    for (const size_t tokens : {1, 2, 11, 12, 13, 31, 32, 33, 64, 130}) {
-      const std::vector<float> qkv = RandomFloats(tokens * 3 * kHeads * head_size, 6, 2);
-      std::vector<float> expected(tokens * kHeads * head_size), actual(expected.size());
-      const AlignedFloats scratch = NewAlignedFloats(tested().AttentionScratch(tokens, head_size));
-      oracle().Attention(qkv.data(), tokens, kHeads, head_size, nullptr, expected.data());
-      tested().Attention(qkv.data(), tokens, kHeads, head_size, scratch.get(), actual.data());
-      ASSERT_LT(LargestDifference(expected, actual), 5e-5)
+  for (const size_t head_size : {32, 64}) {
+    for (const size_t tokens : {1, 2, 11, 15, 16, 17, 31, 32, 33, 64, 130, 512}) {
+      const Floats in = BalancedRows(tokens, 2 * head_size, 8);
+      const Floats expected = Chain(ScalarKernels()).Attention(in, {tokens}, 2, head_size, 0.15f);
+      const Floats actual = Chain(tested()).Attention(in, {tokens}, 2, head_size, 0.15f);
+      ASSERT_LT(LargestDifference(expected, actual), rounds() ? 0.06 : 5e-5)
           << tokens << " tokens, head size " << head_size;
     }
   }
 }
 
 TEST_P(KernelsTest, AttentionStandsExtremeScores) {
-  constexpr size_t kTokens = 20, kHeadSize = 16;
-  const std::vector<float> qkv = RandomFloats(kTokens * 3 * kHeadSize, 7, 60);
-  std::vector<float> expected(kTokens * kHeadSize), actual(expected.size());
-  const AlignedFloats scratch = NewAlignedFloats(tested().AttentionScratch(kTokens, kHeadSize));
-  oracle().Attention(qkv.data(), kTokens, 1, kHeadSize, nullptr, expected.data());
-  tested().Attention(qkv.data(), kTokens, 1, kHeadSize, scratch.get(), actual.data());
-  EXPECT_LT(LargestDifference(expected, actual), 0.05);
+  // Spread so wide that nearly every share is 0 or 1.
+  const Floats in = BalancedRows(20, 64, 9);
+  const Floats actual = Chain(tested()).Attention(in, {20}, 2, 32, 8);
+  for (const float value : actual) ASSERT_TRUE(std::isfinite(value));
 }
 
-TEST_P(KernelsTest, LayerNormEmbedAndPoolAgree) {
-  for (const size_t size : {5, 16, 48, 100, 384}) {
-    constexpr size_t kRows = 9;
-    std::vector<float> expected = RandomFloats(kRows * size, 8, 3), actual = expected;
-    const std::vector<float> gamma = RandomFloats(size, 9), beta = RandomFloats(size, 10);
-    oracle().LayerNorm(expected.data(), kRows, size, gamma.data(), beta.data(), 1e-12f);
-    tested().LayerNorm(actual.data(), kRows, size, gamma.data(), beta.data(), 1e-12f);
-    EXPECT_LT(LargestDifference(expected, actual), 2e-5);
-
-    const std::vector<uint32_t> ids = {3, 0, 2};
-    const std::vector<float> words = RandomFloats(4 * size, 11);
-    std::vector<float> rows(3 * size), other_rows(3 * size);
-    const std::vector<float> positions = RandomFloats(3 * size, 12);
-    oracle().Embed(ids, words.data(), positions.data(), size, rows.data());
-    tested().Embed(ids, words.data(), positions.data(), size, other_rows.data());
-    EXPECT_EQ(rows, other_rows);
-
-    for (const Pooling pooling : {Pooling::kMean, Pooling::kCls, Pooling::kMax}) {
-      for (const bool normalize : {false, true}) {
-        std::vector<float> one(size), other(size);
-        oracle().Pool(expected.data(), kRows, size, pooling, normalize, one.data());
-        tested().Pool(expected.data(), kRows, size, pooling, normalize, other.data());
-        EXPECT_LT(LargestDifference(one, other), 1e-5) << PoolingName(pooling);
-      }
-    }
+TEST_P(KernelsTest, ASequenceHasTheSameBitsAloneAndAmongOthers) {
+  constexpr size_t kSize = 64;
+  const std::vector<size_t> lengths = {3, 40, 1, 17, 33};
+  size_t rows = 0;
+  for (const size_t length : lengths) rows += length;
+  const Floats in = RandomFloats(rows * kSize, 10);
+  const Floats together = Chain(tested()).Attention(in, lengths, 2, 32, 0.15f);
+  size_t first = 0;
+  for (const size_t length : lengths) {
+    const auto begin = static_cast<std::ptrdiff_t>(first * kSize);
+    const auto end = begin + static_cast<std::ptrdiff_t>(length * kSize);
+    const Floats alone = Chain(tested()).Attention(Floats(in.begin() + begin, in.begin() + end),
+                                                   {length}, 2, 32, 0.15f);
+    EXPECT_EQ(alone, Floats(together.begin() + begin, together.begin() + end)) << length;
+    first += length;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryInstructionSet, KernelsTest, ::testing::ValuesIn(AllKernels()),
+TEST_P(KernelsTest, ARowHasTheSameBitsAloneAndAmongOthers) {
+  constexpr size_t kRows = 45, kSize = 96;
+  const Floats in = RandomFloats(kRows * kSize, 11);
+  const Floats wide = RandomFloats(800 * kSize, 12, 0.2f), bias = RandomFloats(800, 13);
+  const Floats narrow = RandomFloats(kSize * 800, 14, 0.1f);
+  const Floats together = Chain(tested()).FeedForward(in, kSize, wide, bias, narrow);
+  for (size_t row = 0; row < kRows; ++row) {
+    const auto begin = static_cast<std::ptrdiff_t>(row * kSize);
+    const auto end = begin + static_cast<std::ptrdiff_t>(kSize);
+    const Floats alone = Chain(tested()).FeedForward(Floats(in.begin() + begin, in.begin() + end),
+                                                     kSize, wide, bias, narrow);
+    ASSERT_EQ(alone, Floats(together.begin() + begin, together.begin() + end)) << "row " << row;
+  }
+}
+
+TEST_P(KernelsTest, LayerNormAgrees) {
+  for (const size_t size : {32, 64, 96, 384}) {
+    constexpr size_t kRows = 9;
+    Floats expected = RandomFloats(kRows * size, 15, 3), actual = expected;
+    const Norm norm{.gamma = RandomFloats(size, 16), .beta = RandomFloats(size, 17)};
+    OpaqueBuffer one(ScalarKernels().OperandBytes(kRows, size));
+    OpaqueBuffer other(tested().OperandBytes(kRows, size));
+    ScalarKernels().LayerNorm(expected.data(), kRows, norm, one.data());
+    tested().LayerNorm(actual.data(), kRows, norm, other.data());
+    EXPECT_LT(LargestDifference(expected, actual), 2e-5);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryLevel, KernelsTest, ::testing::ValuesIn(AllKernels()),
                          [](const auto& test) { return test.param->name(); });
 
-TEST(KernelsChoiceTest, TheBestKernelsAreTheFirstOfAll) {
-  ASSERT_FALSE(AllKernels().empty());
-  EXPECT_EQ(BestKernels().name(), AllKernels().front()->name());
+TEST(KernelLevelsTest, TheBestLevelIsTheFirstThatRunsTheShape) {
+  EXPECT_EQ(BestKernels(384, 32, false), AllKernels().front());
+  EXPECT_EQ(BestKernels(384, 32, true)->precision(), Precision::kFloat32);
+  EXPECT_EQ(BestKernels(48, 16, false)->name(), "scalar");
+  EXPECT_EQ(BestKernels(384, 24, false)->precision(), Precision::kFloat32);
+}
+
+TEST(KernelLevelsTest, EveryLevelIsFoundByItsName) {
+  for (const Kernels* level : AllKernels()) EXPECT_EQ(FindKernels(level->name()), level);
+  EXPECT_EQ(FindKernels("mmx"), nullptr);
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ TEST_F(ModelLoaderTest, LoadsATinyModelAndDescribesIt) {
   ASSERT_THAT(encoder, IsOk());
   const ModelInfo& info = (*encoder)->info();
   EXPECT_EQ(info.name, "tiny");
-  EXPECT_EQ(info.dimension, 48u);
+  EXPECT_EQ(info.dimension, 64u);
   EXPECT_EQ(info.tokens_max, 24u);
   EXPECT_EQ(info.pooling, "mean");
   EXPECT_EQ(info.fingerprint.size(), 64u);
@@ -64,19 +64,47 @@ TEST_F(ModelLoaderTest, LoadsATinyModelAndDescribesIt) {
   EXPECT_NEAR(squares, 1, 1e-5);
 }
 
-TEST_F(ModelLoaderTest, FastAndReferenceKernelsAgreeForEveryPooling) {
+TEST_F(ModelLoaderTest, EveryLevelAgreesWithTheScalarOneForEveryPooling) {
   for (const char* pooling : {"mean", "cls", "max"}) {
     for (const bool normalize : {true, false}) {
       Write({.pooling = pooling, .normalize = normalize});
-      const auto fast = LoadBertEncoder(model(), BestKernels());
-      const auto reference = LoadBertEncoder(model(), ReferenceKernels());
-      ASSERT_THAT(fast, IsOk());
-      ASSERT_THAT(reference, IsOk());
-      const std::vector<float> a = Encode(**fast, "the red apple!");
-      const std::vector<float> b = Encode(**reference, "the red apple!");
-      for (size_t axis = 0; axis < a.size(); ++axis) EXPECT_NEAR(a[axis], b[axis], 1e-5);
+      const std::vector<float> expected =
+          Encode(**LoadEncoder(model(), {.level = "scalar"}), "the red apple!");
+      for (const std::string& level : EncoderLevels()) {
+        const auto encoder = LoadEncoder(model(), {.level = level});
+        ASSERT_THAT(encoder, IsOk());
+        EXPECT_EQ((*encoder)->info().instruction_set, level);
+        const double error = (*encoder)->info().precision == "float32" ? 1e-5 : 0.05;
+        const std::vector<float> actual = Encode(**encoder, "the red apple!");
+        for (size_t axis = 0; axis < actual.size(); ++axis) {
+          EXPECT_NEAR(actual[axis], expected[axis], error) << level << " " << pooling;
+        }
+      }
     }
   }
+}
+
+TEST_F(ModelLoaderTest, ALevelThatThisMachineLacksIsRefusedWithThoseItHas) {
+  Write();
+  EXPECT_THAT(LoadEncoder(model(), {.level = "mmx"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, "scalar"));
+}
+
+TEST_F(ModelLoaderTest, ALevelThatCannotRunTheShapeIsRefusedAndNeverChosen) {
+  if (EncoderLevels().front() == "scalar") GTEST_SKIP() << "the scalar level runs every shape";
+  Write({.hidden_size = 48, .head_count = 3});
+  EXPECT_THAT(LoadEncoder(model(), {.level = EncoderLevels().front()}),
+              StatusIs(absl::StatusCode::kFailedPrecondition, "hidden size 48"));
+  const auto encoder = LoadEncoder(model());
+  ASSERT_THAT(encoder, IsOk());
+  EXPECT_EQ((*encoder)->info().instruction_set, "scalar");
+}
+
+TEST_F(ModelLoaderTest, Float32OnlyLeavesOutLevelsThatRound) {
+  Write();
+  const auto encoder = LoadEncoder(model(), {.float32_only = true});
+  ASSERT_THAT(encoder, IsOk());
+  EXPECT_EQ((*encoder)->info().precision, "float32");
 }
 
 TEST_F(ModelLoaderTest, NamesMayHaveThePrefixOfAHead) {
@@ -133,9 +161,10 @@ TEST_F(ModelLoaderTest, ModelsOfOtherKindsAreRefusedWithTheReason) {
   } cases[] = {
       {"config.json", "\"bert\"", "\"t5\"", kUnsupported, "type 't5'"},
       {"config.json", "\"gelu\"", "\"relu\"", kUnsupported, "'relu'"},
-      {"config.json", "\"hidden_size\":48", "\"hidden_size\":0", kDataLoss, "hidden_size"},
-      {"config.json", "\"hidden_size\":48", "\"hidden_size\":999999999", kDataLoss, "8192"},
-      {"config.json", "\"hidden_size\":48", "\"hidden_size\":50", kDataLoss, "no multiple"},
+      {"config.json", "\"hidden_size\":64", "\"hidden_size\":0", kDataLoss, "hidden_size"},
+      {"config.json", "\"hidden_size\":64", "\"hidden_size\":999999999", kDataLoss, "8192"},
+      {"config.json", "\"num_attention_heads\":2", "\"num_attention_heads\":3", kDataLoss,
+       "no multiple"},
       {"config.json", "\"num_hidden_layers\":2", "\"num_hidden_layers\":3",
        absl::StatusCode::kNotFound, "encoder.layer.2"},
       {"config.json", "{", "[", kDataLoss, "not a JSON object"},

@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kHidden = 48, kHeads = 3, kWide = 100, kLayers = 2, kPositions = 32;
+constexpr size_t kPositions = 32;
 constexpr size_t kTokensMax = 24;
 
 void Write(const std::string& path, const std::string& content) {
@@ -50,8 +50,8 @@ class Weights {
   }
 
   void AddNorm(const std::string& name) {
-    Add(name + ".weight", {kHidden}, 1, 0.1f);
-    Add(name + ".bias", {kHidden}, 0, 0.1f);
+    Add(name + ".weight", {options_.hidden_size}, 1, 0.1f);
+    Add(name + ".bias", {options_.hidden_size}, 0, 0.1f);
   }
 
   const std::map<std::string, TinyTensor>& tensors() const { return tensors_; }
@@ -91,10 +91,10 @@ void WriteTinyModel(const std::string& directory, const TinyModelOptions& option
   std::filesystem::create_directories(directory + "/1_Pooling");
   const std::vector<std::string> vocabulary = Vocabulary();
   Write(directory + "/config.json", Json{{"model_type", "bert"},
-                                         {"hidden_size", kHidden},
-                                         {"num_hidden_layers", kLayers},
-                                         {"num_attention_heads", kHeads},
-                                         {"intermediate_size", kWide},
+                                         {"hidden_size", options.hidden_size},
+                                         {"num_hidden_layers", options.layer_count},
+                                         {"num_attention_heads", options.head_count},
+                                         {"intermediate_size", options.intermediate_size},
                                          {"vocab_size", vocabulary.size()},
                                          {"max_position_embeddings", kPositions},
                                          {"type_vocab_size", 2},
@@ -110,7 +110,7 @@ void WriteTinyModel(const std::string& directory, const TinyModelOptions& option
   Write(directory + "/modules.json", modules.dump());
   Write(directory + "/sentence_bert_config.json", Json{{"max_seq_length", kTokensMax}}.dump());
   Write(directory + "/1_Pooling/config.json",
-        Json{{"word_embedding_dimension", kHidden},
+        Json{{"word_embedding_dimension", options.hidden_size},
              {"pooling_mode_mean_tokens", options.pooling == "mean"},
              {"pooling_mode_cls_token", options.pooling == "cls"},
              {"pooling_mode_max_tokens", options.pooling == "max"}}
@@ -133,19 +133,20 @@ void WriteTinyModel(const std::string& directory, const TinyModelOptions& option
   }
 
   Weights weights(options);
-  weights.Add("embeddings.word_embeddings.weight", {vocabulary.size(), kHidden}, 0, 0.5f);
-  weights.Add("embeddings.position_embeddings.weight", {kPositions, kHidden}, 0, 0.1f);
-  weights.Add("embeddings.token_type_embeddings.weight", {2, kHidden}, 0, 0.1f);
+  const size_t hidden = options.hidden_size, wide = options.intermediate_size;
+  weights.Add("embeddings.word_embeddings.weight", {vocabulary.size(), hidden}, 0, 0.5f);
+  weights.Add("embeddings.position_embeddings.weight", {kPositions, hidden}, 0, 0.1f);
+  weights.Add("embeddings.token_type_embeddings.weight", {2, hidden}, 0, 0.1f);
   weights.AddNorm("embeddings.LayerNorm");
-  for (size_t layer = 0; layer < kLayers; ++layer) {
+  for (size_t layer = 0; layer < options.layer_count; ++layer) {
     const std::string name = "encoder.layer." + std::to_string(layer) + ".";
     for (const char* part : {"query", "key", "value"}) {
-      weights.AddDense(name + "attention.self." + part, kHidden, kHidden);
+      weights.AddDense(name + "attention.self." + part, hidden, hidden);
     }
-    weights.AddDense(name + "attention.output.dense", kHidden, kHidden);
+    weights.AddDense(name + "attention.output.dense", hidden, hidden);
     weights.AddNorm(name + "attention.output.LayerNorm");
-    weights.AddDense(name + "intermediate.dense", kWide, kHidden);
-    weights.AddDense(name + "output.dense", kHidden, kWide);
+    weights.AddDense(name + "intermediate.dense", wide, hidden);
+    weights.AddDense(name + "output.dense", hidden, wide);
     weights.AddNorm(name + "output.LayerNorm");
   }
   Write(directory + "/model.safetensors", SafetensorsBytes(weights.tensors(), options.type));

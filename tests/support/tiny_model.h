@@ -15,10 +15,14 @@ struct TinyModelOptions {
   std::string tensor_prefix;  // "" or "bert.".
   std::string type = "F32";   // F32 or BF16.
   bool with_tokenizer_json = false;
+  size_t hidden_size = 64;
+  size_t head_count = 2;
+  size_t intermediate_size = 100;
+  size_t layer_count = 2;
 };
 
-// Writes a sentence-transformers directory of a small random BERT: 2 layers, hidden size 48,
-// 3 heads, at most 24 tokens, a vocabulary of a few dozen pieces.
+// Writes a sentence-transformers directory of a small random BERT: at most 24 tokens, a vocabulary
+// of a few dozen pieces.
 void WriteTinyModel(const std::string& directory, const TinyModelOptions& options = {});
 
 // A safetensors file of the named tensors, as the format says.
