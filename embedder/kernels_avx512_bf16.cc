@@ -48,8 +48,9 @@ struct DotProduct {
   }
 
  private:
-  static void MultiplyTile(const Number* a, size_t a_step, const Number* b, size_t blocks,
-                           float* out, size_t out_stride) {
+  // Not inlined, so that what its caller keeps in registers does not push sums out of them.
+  HWY_NOINLINE static void MultiplyTile(const Number* a, size_t a_step, const Number* b,
+                                        size_t blocks, float* out, size_t out_stride) {
     __m512 first[kTileRows], second[kTileRows];
 #pragma GCC unroll 8
     for (size_t row = 0; row < kTileRows; ++row) {
