@@ -1,58 +1,184 @@
 #include "embedder/wordpiece_tokenizer.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "embedder/unicode_tables.h"
 #include "embedder/utf8.h"
 #include "fmt/format.h"
 
 namespace simile {
 
-// Collects ids up to the limit, then only notes that there would have been more.
-class WordpieceTokenizer::Output {
+// One text on its way to ids: puts words together character by character and cuts each into pieces
+// when it ends. Stops when there are more tokens than asked for.
+class WordpieceTokenizer::Scanner {
  public:
-  explicit Output(size_t limit) : limit_(limit) {}
+  Scanner(const WordpieceTokenizer& tokenizer, std::string_view text, size_t tokens_max)
+      // One place at the end is kept for the end token.
+      : tokenizer_(tokenizer), text_(text), limit_(std::max<size_t>(tokens_max, 2) - 1) {
+    // Few texts have more than a token for each two bytes.
+    sequence_.ids.reserve(std::min(limit_ + 1, text.size() / 2 + 4));
+    word_.reserve(kWordBytesUsual);
+  }
 
-  void Add(uint32_t id) {
-    if (ids_.size() < limit_) {
-      ids_.push_back(id);
-    } else {
-      overflowed_ = true;
+  TokenSequence Scan() && {
+    AddId(tokenizer_.start_id_);
+    while (position_ < text_.size() && !sequence_.truncated) {
+      const auto byte = static_cast<unsigned char>(text_[position_]);
+      if (byte < tokenizer_.ascii_.size()) {
+        ScanAscii(tokenizer_.ascii_[byte]);
+      } else {
+        ScanOther();
+      }
+    }
+    EndWord();
+    sequence_.ids.push_back(tokenizer_.end_id_);
+    return std::move(sequence_);
+  }
+
+ private:
+  static constexpr size_t kWordBytesUsual = 64;
+
+  void ScanAscii(const AsciiCharacter& character) {
+    if (character.begins_special && TakeSpecial()) return;
+    ++position_;
+    switch (character.character_class) {
+      case CharacterClass::kLetter:
+        AddCharacter(std::string_view(&character.folded, 1));
+        return;
+      case CharacterClass::kSpace:
+        EndWord();
+        return;
+      case CharacterClass::kPunctuation:
+        EndWord();
+        AddCharacter(std::string_view(&character.folded, 1));
+        EndWord();
+        return;
+      default:
+        return;  // Controls are dropped.
     }
   }
 
-  // Drops what was added beyond `size`: a word turned out to be unknown.
-  void Rewind(size_t size) {
-    ids_.resize(std::min(size, ids_.size()));
-    overflowed_ = false;
+  void ScanOther() {
+    if (tokenizer_.special_beyond_ascii_ && TakeSpecial()) return;
+    const WordpieceSettings& settings = tokenizer_.settings_;
+    const char32_t character = DecodeUtf8(text_, position_);
+    const CharacterClass character_class = ClassOf(character);
+    if (character_class == CharacterClass::kControl) return;
+    if (character_class == CharacterClass::kMark && settings.fold) return;
+    if (character_class == CharacterClass::kSpace) return EndWord();
+    const bool alone = character_class == CharacterClass::kIdeograph && settings.split_ideographs;
+    if (alone) EndWord();
+    const std::array<char32_t, 3> folded =
+        settings.fold ? Folded(character) : std::array<char32_t, 3>{character, 0, 0};
+    for (const char32_t part : folded) {
+      // U+0000 is a control, so zero can only mean that there is no more.
+      if (part == 0) break;
+      const bool punctuation = ClassOf(part) == CharacterClass::kPunctuation;
+      if (punctuation) EndWord();
+      encoded_.clear();
+      AppendUtf8(part, encoded_);
+      AddCharacter(encoded_);
+      if (punctuation) EndWord();
+    }
+    if (alone) EndWord();
   }
 
-  bool overflowed() const { return overflowed_; }
-  size_t size() const { return ids_.size(); }
-  std::vector<uint32_t> TakeIds() { return std::move(ids_); }
+  // A special token that begins here ends the word before it and is a token by itself.
+  bool TakeSpecial() {
+    const PieceTrie::Match special =
+        tokenizer_.special_tokens_.LongestPrefix(text_.substr(position_));
+    if (special.length == 0) return false;
+    EndWord();
+    AddId(special.value);
+    position_ += special.length;
+    return true;
+  }
 
-  // The word being put together; kept here so that its memory is used again.
-  std::string word;
-  size_t word_characters = 0;
+  void AddCharacter(std::string_view bytes) {
+    // Of a word that is too long only the length counts.
+    if (++word_characters_ <= tokenizer_.settings_.word_characters_max) word_ += bytes;
+  }
 
- private:
+  void EndWord() {
+    if (word_characters_ == 0) return;
+    if (word_characters_ > tokenizer_.settings_.word_characters_max) {
+      AddId(tokenizer_.unknown_id_);
+    } else {
+      AddPieces();
+    }
+    word_.clear();
+    word_characters_ = 0;
+  }
+
+  void AddPieces() {
+    const size_t size_before = sequence_.ids.size();
+    const bool truncated_before = sequence_.truncated;
+    std::string_view rest = word_;
+    for (const PieceTrie* pieces = &tokenizer_.words_; !rest.empty();
+         pieces = &tokenizer_.continuations_) {
+      const PieceTrie::Match piece = pieces->LongestPrefix(rest);
+      if (piece.length == 0) {
+        // One part that matches nothing makes the whole word unknown.
+        sequence_.ids.resize(size_before);
+        sequence_.truncated = truncated_before;
+        return AddId(tokenizer_.unknown_id_);
+      }
+      AddId(piece.value);
+      rest.remove_prefix(piece.length);
+    }
+  }
+
+  void AddId(uint32_t id) {
+    if (sequence_.ids.size() < limit_) {
+      sequence_.ids.push_back(id);
+    } else {
+      sequence_.truncated = true;
+    }
+  }
+
+  const WordpieceTokenizer& tokenizer_;
+  const std::string_view text_;
   const size_t limit_;
-  std::vector<uint32_t> ids_;
-  bool overflowed_ = false;
+  size_t position_ = 0;
+  TokenSequence sequence_;
+  std::string word_;  // What has been read of the word at hand, folded.
+  size_t word_characters_ = 0;
+  std::string encoded_;
 };
 
 WordpieceTokenizer::WordpieceTokenizer(WordpieceSettings settings)
     : settings_(std::move(settings)) {
   const std::string& prefix = settings_.continuing_prefix;
-  for (size_t id = 0; id < settings_.vocabulary.size(); ++id) {
-    const std::string_view piece = settings_.vocabulary[id];
+  PieceTrie::Pieces words, continuations, special;
+  for (size_t at = 0; at < settings_.vocabulary.size(); ++at) {
+    const std::string_view piece = settings_.vocabulary[at];
+    const auto id = static_cast<uint32_t>(at);
     // A token that comes twice has its last id, as in the reference's dictionary.
-    words_[piece] = static_cast<uint32_t>(id);
+    ids_[piece] = id;
+    words.emplace_back(piece, id);
     if (piece.size() > prefix.size() && piece.starts_with(prefix)) {
-      continuations_[piece.substr(prefix.size())] = static_cast<uint32_t>(id);
+      continuations.emplace_back(piece.substr(prefix.size()), id);
     }
-    piece_bytes_max_ = std::max(piece_bytes_max_, piece.size());
   }
+  for (size_t at = 0; at < ascii_.size(); ++at) {
+    const auto character = static_cast<char32_t>(at);
+    const char32_t folded = settings_.fold ? Folded(character)[0] : character;
+    ascii_[at] = {.character_class = ClassOf(character), .folded = static_cast<char>(folded)};
+  }
+  for (const std::string& token : settings_.special_tokens) {
+    const auto found = ids_.find(token);
+    if (token.empty() || found == ids_.end()) continue;
+    special.emplace_back(token, found->second);
+    const auto first = static_cast<unsigned char>(token.front());
+    if (first < ascii_.size()) {
+      ascii_[first].begins_special = true;
+    } else {
+      special_beyond_ascii_ = true;
+    }
+  }
+  words_ = PieceTrie(std::move(words));
+  continuations_ = PieceTrie(std::move(continuations));
+  special_tokens_ = PieceTrie(std::move(special));
 }
 
 absl::StatusOr<std::unique_ptr<WordpieceTokenizer>> WordpieceTokenizer::Create(
@@ -79,104 +205,14 @@ absl::StatusOr<std::unique_ptr<WordpieceTokenizer>> WordpieceTokenizer::Create(
 }
 
 bool WordpieceTokenizer::Find(std::string_view piece, uint32_t& id) const {
-  const auto found = words_.find(piece);
-  if (found == words_.end()) return false;
+  const auto found = ids_.find(piece);
+  if (found == ids_.end()) return false;
   id = found->second;
   return true;
 }
 
 TokenSequence WordpieceTokenizer::Encode(std::string_view text, size_t tokens_max) const {
-  // One place at the end is kept for the end token.
-  Output output(std::max<size_t>(tokens_max, 2) - 1);
-  output.Add(start_id_);
-  size_t position = 0;
-  while (position < text.size() && !output.overflowed()) {
-    const auto [start, length] = FindSpecial(text, position);
-    EncodeSegment(text.substr(position, start - position), output);
-    uint32_t id = 0;
-    if (length > 0 && Find(text.substr(start, length), id)) output.Add(id);
-    position = start + length;
-  }
-  TokenSequence sequence{.truncated = output.overflowed()};
-  sequence.ids = output.TakeIds();
-  sequence.ids.push_back(end_id_);
-  return sequence;
-}
-
-// Where the next special token begins and how long it is; the end of the text and 0 without one.
-std::pair<size_t, size_t> WordpieceTokenizer::FindSpecial(std::string_view text,
-                                                          size_t from) const {
-  size_t best_start = text.size();
-  size_t best_length = 0;
-  for (const std::string& token : settings_.special_tokens) {
-    const size_t start =
-        text.substr(0, best_start + (best_length > 0 ? token.size() : 0)).find(token, from);
-    if (start == std::string_view::npos) continue;
-    if (start < best_start || (start == best_start && token.size() > best_length)) {
-      best_start = start;
-      best_length = token.size();
-    }
-  }
-  return {best_start, best_length};
-}
-
-void WordpieceTokenizer::EncodeSegment(std::string_view segment, Output& output) const {
-  const auto end_word = [&] {
-    if (!output.word.empty()) EncodeWord(output.word, output.word_characters, output);
-    output.word.clear();
-    output.word_characters = 0;
-  };
-  const auto add = [&](char32_t character) {
-    AppendUtf8(character, output.word);
-    ++output.word_characters;
-  };
-  for (size_t position = 0; position < segment.size() && !output.overflowed();) {
-    const char32_t character = DecodeUtf8(segment, position);
-    const CharacterClass character_class = ClassOf(character);
-    if (character_class == CharacterClass::kControl) continue;
-    if (character_class == CharacterClass::kMark && settings_.fold) continue;
-    if (character_class == CharacterClass::kSpace) {
-      end_word();
-      continue;
-    }
-    const bool alone = character_class == CharacterClass::kIdeograph && settings_.split_ideographs;
-    if (alone) end_word();
-    const std::array<char32_t, 3> folded =
-        settings_.fold ? Folded(character) : std::array<char32_t, 3>{character, 0, 0};
-    for (const char32_t part : folded) {
-      // U+0000 is a control, so zero can only mean that there is no more.
-      if (part == 0) break;
-      const bool punctuation = ClassOf(part) == CharacterClass::kPunctuation;
-      if (punctuation) end_word();
-      add(part);
-      if (punctuation) end_word();
-    }
-    if (alone) end_word();
-  }
-  end_word();
-}
-
-void WordpieceTokenizer::EncodeWord(std::string_view word, size_t characters,
-                                    Output& output) const {
-  if (characters > settings_.word_characters_max) return output.Add(unknown_id_);
-  const size_t size_before = output.size();
-  const bool overflowed_before = output.overflowed();
-  for (size_t start = 0; start < word.size();) {
-    const auto& pieces = start == 0 ? words_ : continuations_;
-    size_t length = std::min(word.size() - start, piece_bytes_max_);
-    auto found = pieces.end();
-    for (; length > 0; --length) {
-      found = pieces.find(word.substr(start, length));
-      if (found != pieces.end()) break;
-    }
-    if (length == 0) {
-      // One part that matches nothing makes the whole word unknown.
-      if (!overflowed_before) output.Rewind(size_before);
-      return output.Add(unknown_id_);
-    }
-    output.Add(found->second);
-    start += length;
-  }
+  return Scanner(*this, text, tokens_max).Scan();
 }
 
 std::string_view WordpieceTokenizer::TokenText(uint32_t id) const {

@@ -1,17 +1,19 @@
 #ifndef SIMILE_EMBEDDER_WORDPIECE_TOKENIZER_H_
 #define SIMILE_EMBEDDER_WORDPIECE_TOKENIZER_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "embedder/piece_trie.h"
 #include "embedder/tokenizer.h"
+#include "embedder/unicode_tables.h"
 
 namespace simile {
 
@@ -30,7 +32,8 @@ struct WordpieceSettings {
 // BERT's tokenizer, with the results of Hugging Face's fast one, id for id: special tokens in raw
 // text, controls dropped, ideographs and punctuation apart, accents stripped and letters lowered,
 // then greedy longest match (Wu et al. 2016, arXiv 1609.08144; Devlin et al. 2018, arXiv
-// 1810.04805). Stops at the limit, so a book costs no more than its first page.
+// 1810.04805). One pass over the text that stops at the limit, so a book costs no more than its
+// first page; memory is taken once a text, not for tokens or words.
 //
 // Thread safety: immutable.
 class WordpieceTokenizer final : public Tokenizer {
@@ -43,20 +46,25 @@ class WordpieceTokenizer final : public Tokenizer {
   size_t vocabulary_size() const override { return settings_.vocabulary.size(); }
 
  private:
-  class Output;
+  class Scanner;
+
+  // What an ASCII character is, and what it becomes.
+  struct AsciiCharacter {
+    CharacterClass character_class = CharacterClass::kLetter;
+    char folded = 0;
+    bool begins_special = false;  // Some special token begins with it.
+  };
 
   explicit WordpieceTokenizer(WordpieceSettings settings);
-
-  void EncodeSegment(std::string_view segment, Output& output) const;
-  void EncodeWord(std::string_view word, size_t characters, Output& output) const;
-  std::pair<size_t, size_t> FindSpecial(std::string_view text, size_t from) const;
   bool Find(std::string_view piece, uint32_t& id) const;
 
   const WordpieceSettings settings_;
-  // Keys point into settings_.vocabulary; continuing pieces lie apart, without their prefix.
-  std::unordered_map<std::string_view, uint32_t> words_;
-  std::unordered_map<std::string_view, uint32_t> continuations_;
-  size_t piece_bytes_max_ = 0;
+  PieceTrie words_;
+  PieceTrie continuations_;  // Without their prefix.
+  PieceTrie special_tokens_;
+  std::array<AsciiCharacter, 128> ascii_;
+  bool special_beyond_ascii_ = false;  // Some special token begins with another character.
+  std::unordered_map<std::string_view, uint32_t> ids_;  // Keys point into settings_.vocabulary.
   uint32_t unknown_id_ = 0;
   uint32_t start_id_ = 0;
   uint32_t end_id_ = 0;

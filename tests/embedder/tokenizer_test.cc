@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -84,6 +85,44 @@ TEST(TokenizerTest, StopsAtTheLimitAndSaysSo) {
   EXPECT_THAT(tokenizer->Encode("a a a a", 5).ids, ElementsAre(1, 11, 11, 11, 2));
   EXPECT_TRUE(tokenizer->Encode("a a a a", 5).truncated);
   EXPECT_FALSE(tokenizer->Encode("a a a   ", 5).truncated);
+}
+
+TEST(TokenizerTest, ACutTextHasTheFirstIdsOfTheWholeOne) {
+  const auto tokenizer = SmallTokenizer();
+  const std::string text = "unaffable a[MASK]un! caf\u00e9 \u4e2da unaffable!! A unable[SEP] a";
+  const TokenSequence whole = tokenizer->Encode(text, 100);
+  ASSERT_FALSE(whole.truncated);
+  for (size_t limit = 2; limit < whole.ids.size(); ++limit) {
+    const TokenSequence cut = tokenizer->Encode(text, limit);
+    ASSERT_EQ(cut.ids.size(), limit);
+    EXPECT_TRUE(cut.truncated);
+    EXPECT_TRUE(std::equal(cut.ids.begin(), cut.ids.end() - 1, whole.ids.begin())) << limit;
+    EXPECT_EQ(cut.ids.back(), 2u);
+  }
+  EXPECT_FALSE(tokenizer->Encode(text, whole.ids.size()).truncated);
+}
+
+TEST(TokenizerTest, TheLongestSpecialTokenIsTakenAndOnesBeyondAsciiToo) {
+  const auto tokenizer = WordpieceTokenizer::Create(
+      {.vocabulary = {"[UNK]", "[CLS]", "[SEP]", "<s>", "<s>!", "\u2581x", "a"},
+       .special_tokens = {"[CLS]", "<s>", "<s>!", "\u2581x"}});
+  ASSERT_THAT(tokenizer, IsOk());
+  EXPECT_THAT((*tokenizer)->Encode("a<s>!a<s>a\u2581xa", 16).ids,
+              ElementsAre(1, 6, 4, 6, 3, 6, 5, 6, 2));
+}
+
+TEST(TokenizerTest, ALongTextCostsNoMoreMemoryThanItsTokens) {
+  constexpr size_t kBytes = 10'000'000;
+  const auto tokenizer = SmallTokenizer();
+  // What is read: a first page, a word without end, characters that are dropped.
+  for (const std::string unit : {"a ", "a", "\u200b", "!"}) {
+    std::string text;
+    while (text.size() < kBytes) text += unit;
+    const TokenSequence sequence = tokenizer->Encode(text, 8);
+    EXPECT_LE(sequence.ids.capacity(), 16u);
+    EXPECT_EQ(sequence.truncated, unit == "a " || unit == "!");
+    EXPECT_EQ(sequence.ids.back(), 2u);
+  }
 }
 
 TEST(TokenizerTest, AWordOverTheLimitThatIsUnknownCountsAsOneToken) {
