@@ -142,8 +142,8 @@ int main(int argc, char** argv) {
   app.add_option("model", model, "model directory")->required();
   app.add_option("--texts", texts, "encode this file's texts on all cores");
   app.add_flag("--serve", serve, "answer encoder_peers.py");
-  app.add_option("--level", settings.level, "level of the kernels")
-      ->envname("SIMILE_ENCODER_LEVEL");
+  app.add_option("--level", settings.level, "level of the kernels; default: the best")
+      ->envname("SIMILE_ENCODER_ISA");
   CLI11_PARSE(app, argc, argv);
   auto encoder = simile::LoadEncoder(model, settings);
   if (!encoder.ok()) {

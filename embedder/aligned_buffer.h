@@ -10,10 +10,9 @@ namespace simile {
 
 // `size_bytes` of zeros that begin on a cache line. Two mebibytes and more begin on a huge page and
 // ask the system for such pages, since products walk through weights faster than a table of small
-// pages can be looked up. Free it with FreeAligned. Never null: out of memory ends the process, as
-// operator new does here.
+// pages can be looked up. Free it with FreeAligned of the same size. Never null.
 void* AllocateAligned(size_t size_bytes);
-void FreeAligned(void* memory);
+void FreeAligned(void* memory, size_t size_bytes);
 
 // Memory for `count` plain values, all zero at first.
 //
@@ -24,7 +23,9 @@ class AlignedBuffer {
  public:
   AlignedBuffer() = default;
   explicit AlignedBuffer(size_t count)
-      : values_(static_cast<Value*>(AllocateAligned(count * sizeof(Value)))), count_(count) {}
+      : values_(static_cast<Value*>(AllocateAligned(count * sizeof(Value))),
+                Free{count * sizeof(Value)}),
+        count_(count) {}
 
   Value* data() { return values_.get(); }
   const Value* data() const { return values_.get(); }
@@ -34,7 +35,8 @@ class AlignedBuffer {
 
  private:
   struct Free {
-    void operator()(Value* values) const { FreeAligned(values); }
+    void operator()(Value* values) const { FreeAligned(values, size_bytes); }
+    size_t size_bytes = 0;
   };
 
   std::unique_ptr<Value[], Free> values_;

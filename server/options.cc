@@ -9,7 +9,9 @@
 #include <variant>
 
 #include "CLI/CLI.hpp"
+#include "embedder/encoder.h"
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "server/engine/errors.h"
 #include "server/engine/limits.h"
 #include "server/engine/similar_name.h"
@@ -51,6 +53,11 @@ std::vector<OptionSpecification> Specifications() {
        "threads that write; they mostly wait for encoder and disk"},
       {"encoder-threads", &ServerOptions::encoder_threads, number(cores),
        "threads that run the model"},
+      {"encoder-isa", &ServerOptions::encoder_isa, "auto",
+       fmt::format("level of the encoder's kernels; this machine has {}",
+                   fmt::join(EncoderLevels(), ", "))},
+      {"encoder-precision", &ServerOptions::encoder_precision, "auto",
+       "float32: leave out levels that round operands to bfloat16"},
       {"load-threads", &ServerOptions::load_threads, number(cores),
        "threads that fill indexes at start"},
       {"search-queue-max", &ServerOptions::search_queue_max, number(kSearchQueueMax),
@@ -216,10 +223,23 @@ absl::Status CheckRanges(const ServerOptions& options) {
           fmt::format("option {} is {}; at most {} is possible", name, value, kThreadsLargest));
     }
   }
-  const std::string levels[] = {"debug", "info", "warn", "error"};
-  if (std::ranges::count(levels, options.log_level) == 0) {
-    return absl::InvalidArgumentError(fmt::format(
-        "option log-level is '{}'; it must be debug, info, warn or error", options.log_level));
+  return absl::OkStatus();
+}
+
+absl::Status CheckChoices(const ServerOptions& options) {
+  std::vector<std::string> isa_choices = EncoderLevels();
+  isa_choices.insert(isa_choices.begin(), "auto");
+  const struct {
+    const char* name;
+    const std::string& value;
+    std::vector<std::string> choices;
+  } all[] = {{"log-level", options.log_level, {"debug", "info", "warn", "error"}},
+             {"encoder-isa", options.encoder_isa, isa_choices},
+             {"encoder-precision", options.encoder_precision, {"auto", "float32"}}};
+  for (const auto& [name, value, choices] : all) {
+    if (std::ranges::count(choices, value) > 0) continue;
+    return absl::InvalidArgumentError(fmt::format("option {} is '{}'; it must be one of {}", name,
+                                                  value, fmt::join(choices, ", ")));
   }
   return absl::OkStatus();
 }
@@ -283,6 +303,7 @@ absl::StatusOr<ParsedOptions> ParseOptions(const std::vector<std::string>& argum
     if (absl::Status s = Assign(option, setting, parsed.options); !s.ok()) return s;
   }
   if (absl::Status s = CheckRanges(parsed.options); !s.ok()) return s;
+  if (absl::Status s = CheckChoices(parsed.options); !s.ok()) return s;
   if (print_config) parsed.print_and_exit = Printed(specifications, settings);
   return parsed;
 }

@@ -27,6 +27,8 @@ struct ServerOptions {
   size_t search_threads = 0;
   size_t ingest_threads = 0;
   size_t encoder_threads = 0;
+  std::string encoder_isa;        // "auto" or a level of EncoderLevels.
+  std::string encoder_precision;  // "auto" or "float32".
   size_t load_threads = 0;
   size_t search_queue_max = 0;
   size_t ingest_queue_max = 0;

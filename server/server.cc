@@ -32,7 +32,9 @@ absl::StatusOr<ListenAddress> CheckedListenAddress(const ServerOptions& options)
 absl::StatusOr<std::unique_ptr<ModelRegistry>> LoadModels(const ServerOptions& options) {
   auto models = std::make_unique<ModelRegistry>();
   if (options.model.empty()) return models;
-  auto encoder = LoadEncoder(options.model);
+  EncoderSettings settings{.float32_only = options.encoder_precision == "float32"};
+  if (options.encoder_isa != "auto") settings.level = options.encoder_isa;
+  auto encoder = LoadEncoder(options.model, settings);
   if (!encoder.ok()) {
     return absl::Status(encoder.status().code(),
                         fmt::format("cannot load the model: {}", MessageOf(encoder.status())));
@@ -66,8 +68,8 @@ RpcOptions RpcOptionsOf(const ServerOptions& options) {
 std::string ModelText(const ModelRegistry& models) {
   if (models.services().empty()) return "no model";
   const ModelInfo& info = models.services().front()->encoder().info();
-  return fmt::format("model {} ({} dimensions, {} tokens, {})", info.name, info.dimension,
-                     info.tokens_max, info.instruction_set);
+  return fmt::format("model {} ({} dimensions, {} tokens, {} in {})", info.name, info.dimension,
+                     info.tokens_max, info.instruction_set, info.precision);
 }
 
 }  // namespace

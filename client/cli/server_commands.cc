@@ -39,9 +39,10 @@ int Info(CommandContext& context) {
                  {"ready", info->ready()},
                  {"data_directory", info->data_directory()}};
   for (const v1::ModelInfo& model : info->models()) {
-    fields["model " + model.name()] = fmt::format(
-        "{} dimensions, {} tokens, {} pooling, {}, fingerprint {}", model.dimension(),
-        model.tokens_max(), model.pooling(), model.instruction_set(), model.fingerprint());
+    fields["model " + model.name()] =
+        fmt::format("{} dimensions, {} tokens, {} pooling, {} in {}, fingerprint {}",
+                    model.dimension(), model.tokens_max(), model.pooling(), model.instruction_set(),
+                    model.precision(), model.fingerprint());
   }
   fields["threads"] = fmt::format("{} search, {} ingest, {} encoder", info->search_threads(),
                                   info->ingest_threads(), info->encoder_threads());

@@ -100,6 +100,7 @@ void ToProto(const ModelRegistry& models,
     model.set_parameter_count(info.parameter_count);
     model.set_fingerprint(info.fingerprint);
     model.set_instruction_set(info.instruction_set);
+    model.set_precision(info.precision);
   }
 }
 

@@ -34,7 +34,8 @@ size_t EndOfSkipped(std::string_view code, size_t at) {
 bool OpensScope(const std::string& head) {
   static const std::regex scope(R"((^|[^\w])(namespace|class|struct|union|enum|extern)\b)");
   const bool has_parameters = head.find('(') != std::string::npos;
-  static const std::regex type_first(R"(^\s*(class|struct|union|enum|namespace)\b)");
+  // A macro without a semicolon may stand before a namespace.
+  static const std::regex type_first(R"(^\s*(class|struct|union|enum)\b|(^|\s)namespace\b)");
   return std::regex_search(head, has_parameters ? type_first : scope);
 }
 

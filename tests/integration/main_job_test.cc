@@ -31,8 +31,13 @@ class MainJobTest : public ::testing::Test {
     if (!std::filesystem::exists(ModelDirectory() + "/model.safetensors")) {
       GTEST_SKIP() << "no model in " << ModelDirectory() << "; scripts/fetch_model.sh fetches it";
     }
-    server_ = std::make_unique<ServerProcess>(
-        directory_.path() + "/data", std::vector<std::string>{"--model", ModelDirectory()});
+    Start();
+  }
+
+  void Start(const std::vector<std::string>& more_flags = {}) {
+    std::vector<std::string> flags = {"--model", ModelDirectory()};
+    flags.insert(flags.end(), more_flags.begin(), more_flags.end());
+    server_ = std::make_unique<ServerProcess>(directory_.path() + "/data", flags);
     ASSERT_TRUE(server_->serving()) << server_->log();
   }
 
@@ -139,14 +144,31 @@ TEST_F(MainJobTest, EmbedAndTokenizeShowWhatTheModelSees) {
   EXPECT_EQ(vectors[0]["token_count"], 4);
   EXPECT_EQ(vectors[0]["truncated"], false);
   ASSERT_EQ(vectors[0]["vector"].size(), 384u);
-  // The published first values of this model for "hello world".
-  EXPECT_NEAR(vectors[0]["vector"][0].get<double>(), -0.034478, 1e-5);
-  EXPECT_NEAR(vectors[0]["vector"][1].get<double>(), 0.03102, 1e-5);
+  // The published first values of this model for "hello world"; operands may be bfloat16.
+  EXPECT_NEAR(vectors[0]["vector"][0].get<double>(), -0.034478, 1e-3);
+  EXPECT_NEAR(vectors[0]["vector"][1].get<double>(), 0.03102, 1e-3);
 
   const Json tokens = JsonLines(Run({"tokenize", "hello world", "-o", "jsonl"}).output)[0];
   EXPECT_EQ(tokens["ids"], (Json{101, 7592, 2088, 102}));
   EXPECT_EQ(tokens["tokens"], (Json{"[CLS]", "hello", "world", "[SEP]"}));
   EXPECT_EQ(tokens["truncated"], false);
+}
+
+TEST_F(MainJobTest, WithFloat32AloneVectorsAreTheReferences) {
+  server_->Stop();
+  Start({"--encoder-precision", "float32"});
+  EXPECT_THAT(server_->log(), HasSubstr("in float32"));
+  const Json embedded = JsonLines(Run({"embed", "hello world", "-o", "jsonl"}).output)[0];
+  EXPECT_NEAR(embedded["vector"][0].get<double>(), -0.034478, 1e-5);
+  EXPECT_NEAR(embedded["vector"][1].get<double>(), 0.03102, 1e-5);
+  EXPECT_THAT(Run({"info"}).output, HasSubstr("\"precision\":\"float32\""));
+}
+
+TEST_F(MainJobTest, TheLevelOfTheEncoderCanBeForced) {
+  server_->Stop();
+  Start({"--encoder-isa", "scalar"});
+  EXPECT_THAT(server_->log(), HasSubstr("scalar in float32"));
+  EXPECT_EQ(Run({"embed", "hi", "-o", "jsonl"}).exit_code, 0);
 }
 
 TEST_F(MainJobTest, ImportingTwiceStoresNothingTwice) {

@@ -28,6 +28,7 @@ const std::map<std::string, std::string> kAllOptions = {
     {"message-bytes-max", "107"},   {"bytes-in-flight-max", "108"},
     {"block-cache-bytes", "109"},   {"memtable-bytes", "110"},
     {"free-disk-bytes-min", "111"}, {"shutdown-grace-ms", "112"},
+    {"encoder-isa", "scalar"},      {"encoder-precision", "float32"},
 };
 
 std::string EnvironmentName(std::string name) {
@@ -161,6 +162,10 @@ TEST_F(OptionsTest, AValueThatDoesNotFitNamesOptionValueAndSource) {
               StatusIs(absl::StatusCode::kInvalidArgument, "search-threads is 0"));
   EXPECT_THAT(Parse({"--log-level", "loud"}),
               StatusIs(absl::StatusCode::kInvalidArgument, "'loud'"));
+  EXPECT_THAT(Parse({"--encoder-isa", "mmx"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, "must be one of auto"));
+  EXPECT_THAT(Parse({"--encoder-precision", "float16"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, "auto, float32"));
   EXPECT_THAT(Parse({"--message-bytes-max", "99999999999"}),
               StatusIs(absl::StatusCode::kInvalidArgument, "at most 1073741824"));
 }

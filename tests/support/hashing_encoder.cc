@@ -48,7 +48,8 @@ HashingEncoder::HashingEncoder(const std::string& name, size_t dimension, size_t
             .dimension = dimension,
             .tokens_max = tokens_max,
             .fingerprint = fingerprint,
-            .instruction_set = "none"},
+            .instruction_set = "none",
+            .precision = "float32"},
       tokenizer_(std::make_unique<WordTokenizer>()) {}
 
 std::unique_ptr<Encoder::Workspace> HashingEncoder::NewWorkspace() const {
