@@ -177,6 +177,22 @@ absl::Status BertEncoder::Run(const PackedBatch& batch, Workspace& workspace,
   return RunObserved(batch, workspace, vectors, nobody);
 }
 
+absl::Status BertEncoder::RunInSteps(const PackedBatch& batch, Workspace& workspace,
+                                     std::span<float> vectors,
+                                     const std::function<void()>& between_steps) const {
+  class StepObserver final : public Observer {
+   public:
+    explicit StepObserver(const std::function<void()>& between_steps)
+        : between_steps_(between_steps) {}
+    void AfterStage(Stage) override { between_steps_(); }
+
+   private:
+    const std::function<void()>& between_steps_;
+  };
+  StepObserver observer(between_steps);
+  return RunObserved(batch, workspace, vectors, observer);
+}
+
 absl::Status BertEncoder::RunObserved(const PackedBatch& batch, Workspace& workspace,
                                       std::span<float> vectors, Observer& observer) const {
   if (absl::Status s = CheckBatch(batch, vectors); !s.ok()) return s;

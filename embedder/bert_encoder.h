@@ -1,6 +1,7 @@
 #ifndef SIMILE_EMBEDDER_BERT_ENCODER_H_
 #define SIMILE_EMBEDDER_BERT_ENCODER_H_
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -55,6 +56,9 @@ class BertEncoder final : public Encoder {
   std::unique_ptr<Workspace> NewWorkspace() const override;
   absl::Status Run(const PackedBatch& batch, Workspace& workspace,
                    std::span<float> vectors) const override;
+  // A step is a stage: at most about a third of a layer.
+  absl::Status RunInSteps(const PackedBatch& batch, Workspace& workspace, std::span<float> vectors,
+                          const std::function<void()>& between_steps) const override;
 
   absl::Status RunObserved(const PackedBatch& batch, Workspace& workspace, std::span<float> vectors,
                            Observer& observer) const;

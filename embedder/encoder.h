@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -61,6 +62,15 @@ class Encoder {
   // sequence_count() * dimension floats: InvalidArgument otherwise, and nothing is written.
   virtual absl::Status Run(const PackedBatch& batch, Workspace& workspace,
                            std::span<float> vectors) const = 0;
+
+  // The same in steps of a few milliseconds, between which `between_steps` is called on this
+  // thread. It may Run other batches, with other workspaces: so something urgent need not wait for
+  // a long batch. An encoder that has no steps never calls it.
+  virtual absl::Status RunInSteps(const PackedBatch& batch, Workspace& workspace,
+                                  std::span<float> vectors,
+                                  const std::function<void()>& /*between_steps*/) const {
+    return Run(batch, workspace, vectors);
+  }
 };
 
 struct EncoderSettings {

@@ -2,13 +2,21 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <numeric>
+#include <functional>
+#include <optional>
 #include <thread>
+#include <unordered_set>
 #include <utility>
+#include <vector>
 
+#include "embedder/encode_call.h"
+#include "embedder/encode_lanes.h"
+#include "embedder/encode_worker.h"
+#include "embedder/lane_admission.h"
+#include "embedder/mutex.h"
+#include "embedder/physical_cores.h"
 #include "embedder/utf8.h"
 #include "fmt/format.h"
 
@@ -16,12 +24,20 @@ namespace simile {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using embedder_internal::Mutex;
+using embedder_internal::MutexLock;
 
-// So many micro-batches of queries may pass while ingest waits; then ingest has one.
-constexpr size_t kQueriesBeforeIngest = 8;
+// Micro-batches per worker that one call has ready in the queue. More would only let a large call
+// keep others of its lane waiting.
+constexpr size_t kBatchesReady = 2;
 
-// How often a call that waits for room looks whether it is still wanted.
-constexpr std::chrono::milliseconds kWantedPoll{50};
+absl::Status CheckUtf8(std::span<const std::string_view> texts) {
+  for (size_t position = 0; position < texts.size(); ++position) {
+    if (IsValidUtf8(texts[position])) continue;
+    return absl::InvalidArgumentError(fmt::format("text {} is not valid UTF-8", position));
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -36,260 +52,285 @@ class EncoderService::State {
   const Encoder& encoder() const { return *encoder_; }
 
  private:
-  // One call of Encode, on the stack of its caller.
-  struct Call {
-    const EncodeOptions& options;
-    std::vector<TokenSequence> sequences;
-    std::vector<size_t> order;  // Positions by length, so that a micro-batch is of similar lengths.
-    size_t next = 0;            // Position in `order` of the first text no worker has taken.
-    size_t unfinished = 0;
-    absl::Status status;
-    EncodeResult result;
-    Clock::time_point submitted = Clock::now();
-    bool begun = false;
+  // Texts of a call that go into the queue together.
+  struct Slice {
+    std::vector<std::pair<size_t, std::vector<uint32_t>>> texts;  // Position in the call, and ids.
+    size_t tokens = 0;
+    size_t texts_truncated = 0;
+    size_t end = 0;  // Position behind the last text, also of those whose vector is known.
   };
+  using RunTexts =
+      std::function<absl::StatusOr<std::span<const float>>(std::span<const WaitingText* const>)>;
 
-  struct Lane {
-    std::deque<Call*> calls;            // With texts that no worker has taken.
-    std::deque<const Call*> admitting;  // Waiting for room, first come first.
-    size_t tokens_queued = 0;
-  };
+  // On the caller's thread.
+  absl::Status Enter(EncodeCall& call);
+  Slice TokenizedSlice(EncodeCall& call, size_t first);
+  absl::Status Enqueue(EncodeCall& call, Slice slice);
+  absl::StatusOr<EncodeResult> Leave(EncodeCall& call);
 
-  // Texts of one call that a worker takes through the model together.
-  struct MicroBatch {
-    Call* call = nullptr;
-    size_t first = 0;  // In call->order.
-    size_t end = 0;
-  };
-
-  absl::Status Admit(const Call& call, size_t tokens, std::unique_lock<std::mutex>& lock);
-  absl::Status WaitForRoom(const Call& call, std::unique_lock<std::mutex>& lock);
-  Lane& LaneOf(const Call& call) {
-    return call.options.lane == EncodeLane::kQuery ? queries_ : ingest_;
-  }
-  absl::StatusOr<Call> Tokenized(std::span<const std::string_view> texts,
-                                 const EncodeOptions& options) const;
+  // On a worker's thread.
   void Work();
-  MicroBatch TakeMicroBatch();
-  void RunMicroBatch(const MicroBatch& batch, Encoder::Workspace& workspace);
-  void Finish(const MicroBatch& batch, const absl::Status& status);
-  static absl::Status CheckWanted(const EncodeOptions& options);
-  size_t TokensOf(const Call& call, size_t position) const {
-    return call.sequences[call.order[position]].ids.size();
+  std::optional<MicroBatch> AwaitMicroBatch();
+  void ServeQueriesBetweenSteps(EncodeWorker& worker);
+  void NoteTaken(const MicroBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Process(const MicroBatch& batch, const RunTexts& run);
+  void HandOut(const MicroBatch& batch, std::span<const WaitingText* const> texts,
+               const absl::StatusOr<std::span<const float>>& vectors);
+  void Finish(const MicroBatch& batch, std::span<const WaitingText* const> encoded);
+
+  LaneAdmission& AdmissionOf(EncodeLane lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return lane == EncodeLane::kQuery ? query_admission_ : ingest_admission_;
   }
 
   const std::unique_ptr<const Encoder> encoder_;
   const EncoderServiceOptions options_;
+  const size_t thread_count_;
+  QueryVectorCache query_cache_;
+  std::atomic<bool> queries_wait_{false};  // As lanes_ says, for a look without the lock.
 
-  mutable std::mutex mutex_;  // Guards all below, and every Call that waits.
-  std::condition_variable work_changed_;
-  std::condition_variable call_finished_;
-  std::condition_variable room_changed_;
-  Lane queries_;
-  Lane ingest_;
-  size_t queries_in_a_row_ = 0;
-  bool closing_ = false;
-  EncoderStatistics statistics_;
+  mutable Mutex mutex_;
+  std::condition_variable_any work_changed_;
+  std::condition_variable_any last_call_left_;
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unordered_set<EncodeCall*> calls_ ABSL_GUARDED_BY(mutex_);  // Between Enter and Leave.
+  EncodeLanes lanes_ ABSL_GUARDED_BY(mutex_);
+  LaneAdmission query_admission_ ABSL_GUARDED_BY(mutex_);
+  LaneAdmission ingest_admission_ ABSL_GUARDED_BY(mutex_);
+  size_t idle_workers_ ABSL_GUARDED_BY(mutex_) = 0;
+  EncoderStatistics statistics_ ABSL_GUARDED_BY(mutex_);
 
   std::vector<std::thread> workers_;
 };
 
 EncoderService::State::State(std::unique_ptr<const Encoder> encoder,
                              const EncoderServiceOptions& options)
-    : encoder_(std::move(encoder)), options_(options) {
-  const size_t threads = options.threads != 0
-                             ? options.threads
-                             : std::max<size_t>(1, std::thread::hardware_concurrency());
-  statistics_.threads = threads;
-  for (size_t thread = 0; thread < threads; ++thread) workers_.emplace_back([this] { Work(); });
+    : encoder_(std::move(encoder)),
+      options_(options),
+      thread_count_(options.threads != 0 ? options.threads : PhysicalCoreCount()),
+      query_cache_(options.query_cache_entries_max, options.query_cache_bytes_max),
+      lanes_(options.batch_tokens_max, encoder_->info().tokens_max),
+      query_admission_(lanes_, EncodeLane::kQuery, options.queued_tokens_max,
+                       options.queued_bytes_max),
+      ingest_admission_(lanes_, EncodeLane::kIngest, options.queued_tokens_max,
+                        options.queued_bytes_max) {
+  for (size_t thread = 0; thread < thread_count_; ++thread) {
+    workers_.emplace_back([this] { Work(); });
+  }
 }
 
 EncoderService::State::~State() {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     closing_ = true;
+    for (EncodeCall* call : calls_) {
+      call->Fail(absl::CancelledError("the encoder is shutting down"));
+      call->changed.notify_one();
+    }
   }
   work_changed_.notify_all();
-  room_changed_.notify_all();
   for (std::thread& worker : workers_) worker.join();
-}
-
-absl::Status EncoderService::State::CheckWanted(const EncodeOptions& options) {
-  if (options.cancelled && options.cancelled()) {
-    return absl::CancelledError("the caller no longer wants the vectors");
-  }
-  if (Clock::now() >= options.deadline) {
-    return absl::DeadlineExceededError("the deadline passed before the texts were embedded");
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<EncoderService::State::Call> EncoderService::State::Tokenized(
-    std::span<const std::string_view> texts, const EncodeOptions& options) const {
-  Call call{.options = options};
-  for (size_t position = 0; position < texts.size(); ++position) {
-    if (!IsValidUtf8(texts[position])) {
-      return absl::InvalidArgumentError(fmt::format("text {} is not valid UTF-8", position));
-    }
-    call.sequences.push_back(
-        encoder_->tokenizer().Encode(texts[position], encoder_->info().tokens_max));
-  }
-  call.order.resize(texts.size());
-  std::iota(call.order.begin(), call.order.end(), size_t{0});
-  std::ranges::stable_sort(
-      call.order, {}, [&call](size_t position) { return call.sequences[position].ids.size(); });
-  call.unfinished = texts.size();
-  call.result.embeddings.resize(texts.size());
-  return call;
-}
-
-absl::Status EncoderService::State::Admit(const Call& call, size_t tokens,
-                                          std::unique_lock<std::mutex>& lock) {
-  if (call.options.lane == EncodeLane::kIngest) return WaitForRoom(call, lock);
-  // A call larger than all the room there is passes when nothing else waits. What ingest has queued
-  // does not count: queries go before it.
-  const size_t queued = queries_.tokens_queued;
-  if (queued > 0 && queued + tokens > options_.queued_tokens_max) {
-    statistics_.texts_rejected += call.order.size();
-    return absl::ResourceExhaustedError(
-        fmt::format("{} tokens wait to be embedded and these texts have {}; at most {} may wait: "
-                    "try again later",
-                    queued, tokens, options_.queued_tokens_max));
-  }
-  return closing_ ? absl::CancelledError("the encoder is shutting down") : absl::OkStatus();
-}
-
-absl::Status EncoderService::State::WaitForRoom(const Call& call,
-                                                std::unique_lock<std::mutex>& lock) {
-  // In turn, and as soon as there is any room at all: so small calls cannot keep a large one out.
-  ingest_.admitting.push_back(&call);
-  const auto may_enter = [&] {
-    return closing_ || (ingest_.admitting.front() == &call &&
-                        ingest_.tokens_queued < options_.queued_tokens_max);
-  };
-  absl::Status status;
-  while (!may_enter() && status.ok()) {
-    room_changed_.wait_for(lock, kWantedPoll, may_enter);
-    status = CheckWanted(call.options);
-  }
-  std::erase(ingest_.admitting, &call);
-  room_changed_.notify_all();
-  if (closing_) return absl::CancelledError("the encoder is shutting down");
-  return status;
+  MutexLock lock(mutex_);
+  while (!calls_.empty()) last_call_left_.wait(mutex_);
 }
 
 absl::StatusOr<EncodeResult> EncoderService::State::Encode(std::span<const std::string_view> texts,
                                                            const EncodeOptions& options) {
-  absl::StatusOr<Call> tokenized = Tokenized(texts, options);
-  if (!tokenized.ok()) return tokenized.status();
-  Call& call = *tokenized;
-  if (texts.empty()) return std::move(call.result);
-  size_t tokens = 0;
-  for (const TokenSequence& sequence : call.sequences) tokens += sequence.ids.size();
+  if (absl::Status s = CheckUtf8(texts); !s.ok()) return s;
+  EncodeCall call(texts, options);
+  if (absl::Status s = Enter(call); !s.ok()) return s;
+  for (size_t next = 0; next < texts.size() && call.CheckWanted().ok();) {
+    Slice slice = TokenizedSlice(call, next);
+    next = slice.end;
+    if (absl::Status s = Enqueue(call, std::move(slice)); !s.ok()) call.Fail(s);
+  }
+  return Leave(call);
+}
 
-  std::unique_lock lock(mutex_);
-  if (absl::Status s = Admit(call, tokens, lock); !s.ok()) return s;
-  LaneOf(call).tokens_queued += tokens;
-  LaneOf(call).calls.push_back(&call);
-  work_changed_.notify_all();
-  call_finished_.wait(lock, [&call] { return call.unfinished == 0; });
-  if (!call.status.ok()) return call.status;
+absl::Status EncoderService::State::Enter(EncodeCall& call) {
+  MutexLock lock(mutex_);
+  if (closing_) return absl::CancelledError("the encoder is shutting down");
+  calls_.insert(&call);
+  return absl::OkStatus();
+}
+
+EncoderService::State::Slice EncoderService::State::TokenizedSlice(EncodeCall& call, size_t first) {
+  Slice slice{.end = first};
+  while (slice.end < call.texts.size() && slice.tokens < options_.batch_tokens_max) {
+    const size_t position = slice.end++;
+    TokenSequence sequence =
+        encoder_->tokenizer().Encode(call.texts[position], encoder_->info().tokens_max);
+    Embedding& embedding = call.result.embeddings[position];
+    embedding.token_count = static_cast<uint32_t>(sequence.ids.size());
+    embedding.truncated = sequence.truncated;
+    slice.texts_truncated += sequence.truncated ? 1 : 0;
+    if (call.options.lane == EncodeLane::kQuery) {
+      if (auto known = query_cache_.Find(sequence.ids); known.has_value()) {
+        embedding.vector = *std::move(known);
+        continue;
+      }
+    }
+    slice.tokens += sequence.ids.size();
+    slice.texts.emplace_back(position, std::move(sequence.ids));
+  }
+  return slice;
+}
+
+// Puts the slice into the queue, and returns when it is time for the next one.
+absl::Status EncoderService::State::Enqueue(EncodeCall& call, Slice slice) {
+  MutexLock lock(mutex_);
+  if (closing_) return absl::CancelledError("the encoder is shutting down");
+  if (!slice.texts.empty()) {
+    LaneAdmission& admission = AdmissionOf(call.options.lane);
+    if (absl::Status s = admission.Admit(call, slice.tokens, mutex_); !s.ok()) {
+      if (!call.admitted) statistics_.texts_rejected += call.texts.size();
+      return s;
+    }
+  }
+  statistics_.texts_truncated += slice.texts_truncated;
+  size_t new_texts = 0;
+  for (auto& [position, ids] : slice.texts) {
+    call.tokens_waiting += ids.size();
+    ++call.unfinished;
+    const bool is_new =
+        lanes_.Add(call.options.lane, std::move(ids), {.call = &call, .position = position});
+    ++(is_new ? new_texts : statistics_.texts_shared);
+  }
+  queries_wait_ = lanes_.has_queries();
+  for (size_t wake = std::min(new_texts, idle_workers_); wake > 0; --wake) {
+    work_changed_.notify_one();
+  }
+  const size_t tokens_ready = kBatchesReady * options_.batch_tokens_max * thread_count_;
+  call.has_more = slice.end < call.texts.size();
+  while (call.has_more && call.tokens_waiting >= tokens_ready) call.changed.wait(mutex_);
+  call.has_more = false;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<EncodeResult> EncoderService::State::Leave(EncodeCall& call) {
+  MutexLock lock(mutex_);
+  while (call.unfinished > 0) call.changed.wait(mutex_);
+  AdmissionOf(call.options.lane).Release(call);
+  calls_.erase(&call);
+  if (calls_.empty()) last_call_left_.notify_all();
+  const auto is_missing = [](const Embedding& embedding) { return embedding.vector.empty(); };
+  if (absl::Status s = call.status(); !s.ok()) {
+    // Unless the last vectors were on their way when nobody wanted them any more.
+    if (std::ranges::any_of(call.result.embeddings, is_missing)) return s;
+  }
+  if (call.begun) {
+    call.result.encode_time = Clock::now() - call.submitted - call.result.queue_time;
+  }
   return std::move(call.result);
 }
 
-EncoderService::State::MicroBatch EncoderService::State::TakeMicroBatch() {
-  const bool ingest_waits = !ingest_.calls.empty();
-  const bool ingest_is_due = queries_in_a_row_ >= kQueriesBeforeIngest && ingest_waits;
-  Lane& lane = queries_.calls.empty() || ingest_is_due ? ingest_ : queries_;
-  queries_in_a_row_ = &lane == &queries_ && ingest_waits ? queries_in_a_row_ + 1 : 0;
-  Call& call = *lane.calls.front();
-  MicroBatch batch{.call = &call, .first = call.next, .end = call.next};
-  // With several workers a call is shared out, so that none waits for another's long batch.
-  const size_t waiting = call.order.size() - call.next;
-  const size_t share = (waiting + statistics_.threads - 1) / statistics_.threads;
-  for (size_t tokens = 0; batch.end < call.order.size() && batch.end - batch.first < share;
-       ++batch.end) {
-    tokens += TokensOf(call, batch.end);
-    if (batch.end > batch.first && tokens > options_.batch_tokens_max) break;
+void EncoderService::State::Work() {
+  EncodeWorker worker(*encoder_);
+  const std::function<void()> serve_queries = [&] { ServeQueriesBetweenSteps(worker); };
+  const std::function<void()> nothing;
+  while (const std::optional<MicroBatch> batch = AwaitMicroBatch()) {
+    const auto& between_steps = batch->lane == EncodeLane::kIngest ? serve_queries : nothing;
+    Process(*batch, [&](std::span<const WaitingText* const> texts) {
+      return worker.Run(texts, between_steps);
+    });
   }
-  call.next = batch.end;
-  if (!call.begun) {
-    call.begun = true;
-    call.result.queue_time = Clock::now() - call.submitted;
-  }
-  if (call.next == call.order.size()) lane.calls.pop_front();
+}
+
+// None once the service is closing and nothing waits.
+std::optional<MicroBatch> EncoderService::State::AwaitMicroBatch() {
+  MutexLock lock(mutex_);
+  ++idle_workers_;
+  while (lanes_.empty() && !closing_) work_changed_.wait(mutex_);
+  --idle_workers_;
+  std::optional<MicroBatch> batch = lanes_.Take(idle_workers_);
+  if (batch.has_value()) NoteTaken(*batch);
   return batch;
 }
 
-void EncoderService::State::Work() {
-  const std::unique_ptr<Encoder::Workspace> workspace = encoder_->NewWorkspace();
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    const auto has_work = [this] { return !queries_.calls.empty() || !ingest_.calls.empty(); };
-    work_changed_.wait(lock, [&] { return closing_ || has_work(); });
-    if (!has_work()) return;
-    const MicroBatch batch = TakeMicroBatch();
-    absl::Status status =
-        closing_ ? absl::CancelledError("the encoder is shutting down") : batch.call->status;
-    lock.unlock();
-    if (status.ok()) status = CheckWanted(batch.call->options);
-    if (status.ok()) {
-      RunMicroBatch(batch, *workspace);
+void EncoderService::State::ServeQueriesBetweenSteps(EncodeWorker& worker) {
+  if (!queries_wait_.load(std::memory_order_relaxed)) return;
+  std::optional<MicroBatch> batch;
+  {
+    MutexLock lock(mutex_);
+    if (idle_workers_ > 0) return;  // Another is on its way.
+    batch = lanes_.TakeBetweenSteps();
+    if (!batch.has_value()) return;
+    NoteTaken(*batch);
+  }
+  Process(*batch,
+          [&](std::span<const WaitingText* const> texts) { return worker.RunBetweenSteps(texts); });
+}
+
+void EncoderService::State::NoteTaken(const MicroBatch& batch) {
+  queries_wait_ = lanes_.has_queries();
+  for (const WaitingText& text : batch.texts) {
+    for (const EncodeRecipient& recipient : text.recipients) {
+      EncodeCall& call = *recipient.call;
+      call.tokens_waiting -= text.ids.size();
+      if (call.has_more) call.changed.notify_one();
+      if (call.begun) continue;
+      call.begun = true;
+      call.result.queue_time = Clock::now() - call.submitted;
     }
-    lock.lock();
-    Finish(batch, status);
   }
 }
 
-void EncoderService::State::RunMicroBatch(const MicroBatch& batch, Encoder::Workspace& workspace) {
-  const Call& call = *batch.call;
-  std::vector<uint32_t> ids;
-  std::vector<uint32_t> starts = {0};
-  for (size_t position = batch.first; position < batch.end; ++position) {
-    const std::vector<uint32_t>& sequence = call.sequences[call.order[position]].ids;
-    ids.insert(ids.end(), sequence.begin(), sequence.end());
-    starts.push_back(static_cast<uint32_t>(ids.size()));
+void EncoderService::State::Process(const MicroBatch& batch, const RunTexts& run) {
+  std::vector<const WaitingText*> wanted;
+  for (const WaitingText& text : batch.texts) {
+    const bool is_wanted = std::ranges::any_of(
+        text.recipients, [](const auto& recipient) { return recipient.call->CheckWanted().ok(); });
+    if (is_wanted) wanted.push_back(&text);
   }
+  if (!wanted.empty()) HandOut(batch, wanted, run(wanted));
+  Finish(batch, wanted);
+}
+
+void EncoderService::State::HandOut(const MicroBatch& batch,
+                                    std::span<const WaitingText* const> texts,
+                                    const absl::StatusOr<std::span<const float>>& vectors) {
   const size_t dimension = encoder_->info().dimension;
-  std::vector<float> vectors((batch.end - batch.first) * dimension);
-  // Tokenizer and encoder belong together, so the batch cannot be refused; a vector left empty
-  // would show it.
-  if (!encoder_->Run({.ids = ids, .sequence_start = starts}, workspace, vectors).ok()) return;
-  for (size_t position = batch.first; position < batch.end; ++position) {
-    // Each worker writes its own texts only.
-    Embedding& embedding = batch.call->result.embeddings[call.order[position]];
-    const auto first =
-        vectors.begin() + static_cast<std::ptrdiff_t>((position - batch.first) * dimension);
-    embedding.vector.assign(first, first + static_cast<std::ptrdiff_t>(dimension));
+  for (size_t at = 0; at < texts.size(); ++at) {
+    for (const EncodeRecipient& recipient : texts[at]->recipients) {
+      if (!vectors.ok()) {
+        // Tokenizer and encoder belong together, so that a batch is never refused.
+        recipient.call->Fail(absl::InternalError("the model refused its tokens"));
+        continue;
+      }
+      const std::span<const float> vector = vectors->subspan(at * dimension, dimension);
+      recipient.call->result.embeddings[recipient.position].vector.assign(vector.begin(),
+                                                                          vector.end());
+    }
+    if (vectors.ok() && batch.lane == EncodeLane::kQuery) {
+      query_cache_.Put(texts[at]->ids, vectors->subspan(at * dimension, dimension));
+    }
   }
 }
 
-void EncoderService::State::Finish(const MicroBatch& batch, const absl::Status& status) {
-  Call& call = *batch.call;
-  if (!status.ok() && call.status.ok()) call.status = status;
-  for (size_t position = batch.first; position < batch.end; ++position) {
-    const TokenSequence& sequence = call.sequences[call.order[position]];
-    Embedding& embedding = call.result.embeddings[call.order[position]];
-    embedding.token_count = static_cast<uint32_t>(sequence.ids.size());
-    embedding.truncated = sequence.truncated;
-    LaneOf(call).tokens_queued -= sequence.ids.size();
-    if (!status.ok()) continue;
-    if (embedding.vector.empty()) call.status = absl::InternalError("the model refused its tokens");
-    ++statistics_.texts_encoded;
-    statistics_.tokens_encoded += sequence.ids.size();
-    statistics_.texts_truncated += sequence.truncated ? 1 : 0;
+void EncoderService::State::Finish(const MicroBatch& batch,
+                                   std::span<const WaitingText* const> encoded) {
+  MutexLock lock(mutex_);
+  lanes_.Finish(batch);
+  statistics_.micro_batches += encoded.empty() ? 0 : 1;
+  statistics_.texts_encoded += encoded.size();
+  for (const WaitingText* text : encoded) statistics_.tokens_encoded += text->ids.size();
+  for (const WaitingText& text : batch.texts) {
+    for (const EncodeRecipient& recipient : text.recipients) {
+      EncodeCall& call = *recipient.call;
+      if (--call.unfinished == 0 && !call.has_more) call.changed.notify_one();
+    }
   }
-  room_changed_.notify_all();
-  call.unfinished -= batch.end - batch.first;
-  if (call.unfinished > 0) return;
-  call.result.encode_time = Clock::now() - call.submitted - call.result.queue_time;
-  call_finished_.notify_all();
+  AdmissionOf(batch.lane).TellOfRoom();
 }
 
 EncoderStatistics EncoderService::State::Statistics() const {
-  std::lock_guard lock(mutex_);
+  const QueryVectorCacheStatistics query_cache = query_cache_.Statistics();
+  MutexLock lock(mutex_);
   EncoderStatistics statistics = statistics_;
-  statistics.tokens_queued = queries_.tokens_queued + ingest_.tokens_queued;
+  statistics.threads = thread_count_;
+  statistics.query_cache = query_cache;
+  statistics.tokens_queued =
+      lanes_.tokens_queued(EncodeLane::kQuery) + lanes_.tokens_queued(EncodeLane::kIngest);
+  statistics.bytes_queued = query_admission_.bytes_queued() + ingest_admission_.bytes_queued();
   return statistics;
 }
 

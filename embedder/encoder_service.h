@@ -1,66 +1,53 @@
 #ifndef SIMILE_EMBEDDER_ENCODER_SERVICE_H_
 #define SIMILE_EMBEDDER_ENCODER_SERVICE_H_
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/statusor.h"
+#include "embedder/encode_options.h"
 #include "embedder/encoder.h"
+#include "embedder/query_vector_cache.h"
 
 namespace simile {
 
-// Which queue a request waits in. Queries are served before ingest; ingest is never starved.
-enum class EncodeLane { kQuery, kIngest };
-
-struct EncodeOptions {
-  EncodeLane lane = EncodeLane::kQuery;
-  // Work not begun by then is dropped: DeadlineExceeded.
-  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  // Polled between micro-batches, from a worker thread; true drops the rest: Cancelled. May be
-  // empty.
-  std::function<bool()> cancelled;
-};
-
-struct Embedding {
-  std::vector<float> vector;  // info().dimension floats.
-  uint32_t token_count = 0;   // Tokens the model saw, special tokens included.
-  bool truncated = false;     // True when the text was longer than the model reads.
-};
-
-struct EncodeResult {
-  std::vector<Embedding> embeddings;       // One per text, in order.
-  std::chrono::nanoseconds queue_time{};   // Until the first text of the call reached a worker.
-  std::chrono::nanoseconds encode_time{};  // From then to the last vector.
-};
-
 struct EncoderServiceOptions {
-  size_t threads = 0;             // Encoding threads; 0: one per core.
+  size_t threads = 0;             // Encoding threads; 0: one per physical core.
   size_t batch_tokens_max = 512;  // Tokens a worker takes through the model at once.
-  // Of each lane by itself. A query that does not fit is refused (ResourceExhausted); ingest waits,
-  // in turn, until fewer are queued.
-  size_t queued_tokens_max = 1024 * 1024;
+  // Of each lane by itself; a call that finds its lane empty passes, however large it is.
+  size_t queued_tokens_max = 256 * 1024;    // Of texts that wait or are being encoded.
+  size_t queued_bytes_max = 256ull << 20;   // Of all texts of the calls that are admitted.
+  size_t query_cache_entries_max = 10'000;  // Vectors of queries kept for the next time.
+  size_t query_cache_bytes_max = 16ull << 20;
 };
 
 struct EncoderStatistics {
-  uint64_t texts_encoded = 0;
-  uint64_t tokens_encoded = 0;
-  uint64_t texts_truncated = 0;
-  uint64_t texts_rejected = 0;  // Refused because the queue was full.
-  size_t tokens_queued = 0;     // Now.
+  uint64_t texts_encoded = 0;    // By the model: neither shared nor from the cache.
+  uint64_t tokens_encoded = 0;   // Of these.
+  uint64_t texts_shared = 0;     // Given the vector of an equal text that waited already.
+  uint64_t texts_truncated = 0;  // Of all texts: longer than the model reads.
+  uint64_t texts_rejected = 0;   // Refused because their lane was full.
+  uint64_t micro_batches = 0;    // Passes through the model.
+  size_t tokens_queued = 0;      // Now; those with a worker included.
+  size_t bytes_queued = 0;       // Now; of all texts of the calls that are admitted.
   size_t threads = 0;
+  QueryVectorCacheStatistics query_cache;
 };
 
-// Batches texts of many callers through one Encoder: micro-batches of similar length, queries
-// first, each worker thread running whole micro-batches on its own core.
+// Takes texts of many callers through one Encoder. Each worker thread runs whole micro-batches on a
+// core of its own; a micro-batch takes what waits, of whichever calls, and never waits for more. So
+// a text on an idle server begins at once, and the busier the server, the fuller the micro-batches.
+// encode_lanes.h says which text is next, and how ingest is kept from starving.
+//
+// A call tokenizes its texts in slices, on its own thread, while earlier ones are being encoded; so
+// the queue holds few tokens of it, however many texts it has.
 //
 // Thread safety: all methods may be called together. Owns its encoder and its threads; the
-// destructor lets running micro-batches finish and fails what still waits with Cancelled.
+// destructor lets running micro-batches finish, fails what still waits with Cancelled and returns
+// once every call has.
 class EncoderService {
  public:
   EncoderService(std::unique_ptr<const Encoder> encoder, const EncoderServiceOptions& options);
@@ -72,6 +59,8 @@ class EncoderService {
 
   // Embeds `texts` and waits for the result. Each text must be valid UTF-8; InvalidArgument
   // otherwise. A text longer than the model reads is cut and says so in `truncated`.
+  // ResourceExhausted when the lane is full and the call does not wait for room; once its first
+  // texts are admitted, a call is not refused any more.
   absl::StatusOr<EncodeResult> Encode(std::span<const std::string_view> texts,
                                       const EncodeOptions& options);
 

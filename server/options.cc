@@ -10,6 +10,7 @@
 
 #include "CLI/CLI.hpp"
 #include "embedder/encoder.h"
+#include "embedder/physical_cores.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "server/engine/errors.h"
@@ -51,8 +52,8 @@ std::vector<OptionSpecification> Specifications() {
        "threads that answer searches and reads"},
       {"ingest-threads", &ServerOptions::ingest_threads, "16",
        "threads that write; they mostly wait for encoder and disk"},
-      {"encoder-threads", &ServerOptions::encoder_threads, number(cores),
-       "threads that run the model"},
+      {"encoder-threads", &ServerOptions::encoder_threads, number(PhysicalCoreCount()),
+       "threads that run the model; more than cores, not counting SMT, gain nothing"},
       {"encoder-isa", &ServerOptions::encoder_isa, "auto",
        fmt::format("level of the encoder's kernels; this machine has {}",
                    fmt::join(EncoderLevels(), ", "))},

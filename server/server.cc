@@ -12,6 +12,7 @@
 #include "embedder/encoder_service.h"
 #include "fmt/format.h"
 #include "server/engine/errors.h"
+#include "server/engine/limits.h"
 #include "server/engine/stopwatch.h"
 #include "server/engine/version.h"
 #include "spdlog/spdlog.h"
@@ -40,7 +41,9 @@ absl::StatusOr<std::unique_ptr<ModelRegistry>> LoadModels(const ServerOptions& o
                         fmt::format("cannot load the model: {}", MessageOf(encoder.status())));
   }
   models->Add(std::make_unique<EncoderService>(
-      *std::move(encoder), EncoderServiceOptions{.threads = options.encoder_threads}));
+      *std::move(encoder), EncoderServiceOptions{.threads = options.encoder_threads,
+                                                 .queued_tokens_max = kEncoderQueuedTokensMax,
+                                                 .queued_bytes_max = kEncoderQueuedBytesMax}));
   return models;
 }
 

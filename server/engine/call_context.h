@@ -16,6 +16,11 @@ struct CallContext {
   Clock::time_point deadline = Clock::time_point::max();
   std::function<bool()> cancelled;  // May be empty. Called from any thread.
 
+  // What to do when the encoder's queue is full: true waits for room, as a stream does, whose
+  // client is held back meanwhile; false refuses, since somebody waits for the answer and may ask
+  // again.
+  bool waits_for_room = false;
+
   // Bytes of stored documents that the call may bring into memory: no more fit into its answer.
   size_t read_bytes_max = kMessageBytesMax;
 

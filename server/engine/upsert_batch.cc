@@ -77,10 +77,11 @@ absl::Status UpsertBatch::Embed(EncoderService& model, const CallContext& contex
     texts.push_back(items_[position].input.text);
   }
   if (texts.empty()) return absl::OkStatus();
-  auto encoded = model.Encode(
-      texts,
-      {.lane = EncodeLane::kIngest, .deadline = context.deadline, .cancelled = context.cancelled});
-  if (!encoded.ok()) return encoded.status();
+  auto encoded = model.Encode(texts, {.lane = EncodeLane::kIngest,
+                                      .waits_for_room = context.waits_for_room,
+                                      .deadline = context.deadline,
+                                      .cancelled = context.cancelled});
+  if (!encoded.ok()) return WithRetryIfFull(encoded.status());
   for (size_t done = 0; done < positions.size(); ++done) {
     Embedding& embedding = encoded->embeddings[done];
     Item& item = items_[positions[done]];

@@ -41,6 +41,8 @@ v1::Limits LimitsOf(const RpcOptions& options) {
   limits.set_deadline_ms_max(kDeadlineMsMax);
   limits.set_message_items_max(kMessageItemsMax);
   limits.set_vector_length_max(kVectorLengthMax);
+  limits.set_encoder_queued_tokens_max(kEncoderQueuedTokensMax);
+  limits.set_encoder_queued_bytes_max(kEncoderQueuedBytesMax);
   return limits;
 }
 
@@ -111,6 +113,13 @@ v1::ServerStats StatsOf(const RpcRuntime& runtime) {
     proto.set_texts_truncated(statistics.texts_truncated);
     proto.set_texts_rejected(statistics.texts_rejected);
     proto.set_tokens_queued(statistics.tokens_queued);
+    proto.set_texts_shared(statistics.texts_shared);
+    proto.set_micro_batches(statistics.micro_batches);
+    proto.set_bytes_queued(statistics.bytes_queued);
+    proto.set_query_cache_hits(statistics.query_cache.hits);
+    proto.set_query_cache_misses(statistics.query_cache.misses);
+    proto.set_query_cache_entries(statistics.query_cache.entries);
+    proto.set_query_cache_bytes(statistics.query_cache.bytes);
   }
   const StoreStatistics store = runtime.database.StoreStats();
   stats.mutable_store()->set_last_sequence(store.last_sequence);

@@ -229,7 +229,8 @@ absl::StatusOr<v1::IngestDocumentsResponse> IngestStream::HandleBatch(
     const v1::IngestBatch& batch) {
   const Stopwatch total;
   if (absl::Status s = CheckBatchSize(batch.documents_size(), "documents"); !s.ok()) return s;
-  const CallContext context{.cancelled = [cancelled = cancelled_] { return cancelled->load(); }};
+  const CallContext context{.cancelled = [cancelled = cancelled_] { return cancelled->load(); },
+                            .waits_for_room = true};
   auto report = session_->Upsert(batch.first_item(), FromProto(batch.documents()), context);
   if (!report.ok()) return report.status();
   v1::IngestDocumentsResponse response;

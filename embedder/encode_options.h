@@ -1,0 +1,39 @@
+#ifndef SIMILE_EMBEDDER_ENCODE_OPTIONS_H_
+#define SIMILE_EMBEDDER_ENCODE_OPTIONS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace simile {
+
+// Which queue a text waits in. Queries are served before ingest; ingest is never starved.
+enum class EncodeLane { kQuery, kIngest };
+
+struct EncodeOptions {
+  EncodeLane lane = EncodeLane::kQuery;
+  // When the lane is full: false refuses the call, true waits for room, in turn.
+  bool waits_for_room = false;
+  // Work not begun by then is dropped: DeadlineExceeded.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  // Asked before work begins and between micro-batches, from any thread; true drops the rest:
+  // Cancelled. May be empty.
+  std::function<bool()> cancelled;
+};
+
+struct Embedding {
+  std::vector<float> vector;  // info().dimension floats.
+  uint32_t token_count = 0;   // Tokens the model saw, special tokens included.
+  bool truncated = false;     // True when the text was longer than the model reads.
+};
+
+struct EncodeResult {
+  std::vector<Embedding> embeddings;       // One per text, in order.
+  std::chrono::nanoseconds queue_time{};   // Until the first text of the call reached a worker.
+  std::chrono::nanoseconds encode_time{};  // From then to the last vector.
+};
+
+}  // namespace simile
+
+#endif  // SIMILE_EMBEDDER_ENCODE_OPTIONS_H_
