@@ -51,6 +51,7 @@ class BertEncoder final : public Encoder {
                                                              const SafetensorsFile& file,
                                                              const Kernels& kernels);
 
+  const ModelConfig& config() const { return config_; }
   const ModelInfo& info() const override { return info_; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   std::unique_ptr<Workspace> NewWorkspace() const override;
