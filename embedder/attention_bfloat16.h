@@ -102,7 +102,7 @@ class HeadAttention {
     for (size_t block = 0; block < key_blocks_; ++block) {
       Product::Multiply(queries, rows_padded_ * kBlock,
                         keys_ + block * head_blocks_ * kBlockNumbers, head_blocks_, kQueryRows,
-                        scores_[tile % 2] + block * kBlock, key_blocks_ * kBlock,
+                        scores_[tile % 2] + block * kBlock, key_blocks_ * kBlock, nullptr,
                         [&] { SoftmaxRows(steps); });
     }
   }
@@ -152,7 +152,7 @@ class HeadAttention {
     for (size_t block = 0; block < head_blocks_; ++block) {
       Product::Multiply(shares_[tile % 2], kQueryRows * kBlock,
                         values_ + block * key_blocks_ * kBlockNumbers, key_blocks_, kQueryRows,
-                        context, kBlock, [] {});
+                        context, kBlock, nullptr, [] {});
       for (size_t row = 0; row < rows; ++row) {
         const size_t batch_row = shape_.first_row + tile * kQueryRows + row;
         Number* line =

@@ -69,12 +69,13 @@ struct TileProduct {
 
   template <typename Meanwhile>
   static void Multiply(const Number* a, size_t a_step, const Number* b, size_t blocks, size_t rows,
-                       float* out, size_t out_stride, Meanwhile meanwhile) {
+                       float* out, size_t out_stride, const Number* next, Meanwhile meanwhile) {
     const size_t line_bytes = out_stride * sizeof(float);
     _tile_zero(0);
     _tile_zero(1);
     if (rows <= kTileRows) {
       for (size_t block = 0; block < blocks; ++block, a += a_step, b += kBlockNumbers) {
+        if (next != nullptr) FetchBlock(next + block * kBlockNumbers);
         _tile_loadd(4, a, kLineBytes);
         _tile_loadd(6, b, kLineBytes);
         _tile_dpbf16ps(0, 4, 6);
@@ -86,6 +87,7 @@ struct TileProduct {
       _tile_zero(2);
       _tile_zero(3);
       for (size_t block = 0; block < blocks; ++block, a += a_step, b += kBlockNumbers) {
+        if (next != nullptr) FetchBlock(next + block * kBlockNumbers);
         _tile_loadd(4, a, kLineBytes);
         _tile_loadd(6, b, kLineBytes);
         _tile_dpbf16ps(0, 4, 6);
@@ -101,6 +103,13 @@ struct TileProduct {
     }
     _tile_stored(0, out, line_bytes);
     _tile_stored(1, out + kTileRows, line_bytes);
+  }
+
+ private:
+  static void FetchBlock(const Number* block) {
+    for (size_t line = 0; line < kBlock; ++line) {
+      _mm_prefetch(reinterpret_cast<const char*>(block + line * kBlock), _MM_HINT_T1);
+    }
   }
 };
 

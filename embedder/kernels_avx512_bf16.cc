@@ -40,17 +40,25 @@ struct DotProduct {
 
   template <typename Meanwhile>
   static void Multiply(const Number* a, size_t a_step, const Number* b, size_t blocks, size_t rows,
-                       float* out, size_t out_stride, Meanwhile meanwhile) {
+                       float* out, size_t out_stride, const Number* next, Meanwhile meanwhile) {
     for (size_t row = 0; row < rows; row += kTileRows) {
-      MultiplyTile(a + row * kBlock, a_step, b, blocks, out + row * out_stride, out_stride);
+      const Number* const a_tile = a + row * kBlock;
+      float* const out_tile = out + row * out_stride;
+      if (row == 0 && next != nullptr) {
+        MultiplyTile<true>(a_tile, a_step, b, blocks, out_tile, out_stride, next);
+      } else {
+        MultiplyTile<false>(a_tile, a_step, b, blocks, out_tile, out_stride, next);
+      }
     }
     for (size_t block = 0; block < blocks; ++block) meanwhile();
   }
 
  private:
   // Not inlined, so that what its caller keeps in registers does not push sums out of them.
+  template <bool kFetch>
   HWY_NOINLINE static void MultiplyTile(const Number* a, size_t a_step, const Number* b,
-                                        size_t blocks, float* out, size_t out_stride) {
+                                        size_t blocks, float* out, size_t out_stride,
+                                        const Number* next) {
     __m512 first[kTileRows], second[kTileRows];
 #pragma GCC unroll 8
     for (size_t row = 0; row < kTileRows; ++row) {
@@ -61,6 +69,10 @@ struct DotProduct {
         const __m512bh b_first = (__m512bh)_mm512_loadu_si512(b + pair * kBlock);
         const __m512bh b_second =
             (__m512bh)_mm512_loadu_si512(b + kBlockNumbers / 2 + pair * kBlock);
+        if constexpr (kFetch) {
+          _mm_prefetch(reinterpret_cast<const char*>(next + pair * kBlock), _MM_HINT_T1);
+          _mm_prefetch(reinterpret_cast<const char*>(next + (kPairs + pair) * kBlock), _MM_HINT_T1);
+        }
 #pragma GCC unroll 8
         for (size_t row = 0; row < kTileRows; ++row) {
           int32_t numbers;
@@ -70,6 +82,7 @@ struct DotProduct {
           second[row] = _mm512_dpbf16_ps(second[row], b_second, both);
         }
       }
+      if constexpr (kFetch) next += kBlockNumbers;
     }
 #pragma GCC unroll 8
     for (size_t row = 0; row < kTileRows; ++row) {

@@ -15,12 +15,14 @@ namespace bfloat16 {
 //   class Unit;  // Lives while products are computed on this thread.
 //   // out[row][column] = the sum over `blocks` of a[block] * b[block], for `rows` of at most 32
 //   // rows (what lies in `out` between the last and the next multiple of 16 may be overwritten)
-//   and
-//   // 32 columns. The blocks of `a` lie `a_step` numbers apart, those of `b` end to end. Calls
+//   // and 32 columns. The blocks of `a` lie `a_step` numbers apart, those of `b` end to end.
+//   Blocks
+//   // at `next`, as many, are brought into the second cache on the way; null: none. Calls
 //   // `meanwhile` once for each block: work that may run beside the product.
 //   template <typename Meanwhile>
 //   static void Multiply(const Number* a, size_t a_step, const Number* b, size_t blocks,
-//                        size_t rows, float* out, size_t out_stride, Meanwhile meanwhile);
+//                        size_t rows, float* out, size_t out_stride, const Number* next,
+//                        Meanwhile meanwhile);
 template <typename Product>
 class Level final : public Kernels {
  public:
@@ -114,14 +116,18 @@ class Level final : public Kernels {
     BlockFinisher<Use> finisher(use);
     alignas(64) float sums[2][kBlockNumbers];
     size_t current = 0;
-    // Weights outermost: a panel of them stays in the first cache while all rows pass by.
+    // Weights outermost: a panel of them stays in the first cache while all rows pass by. The
+    // first rows fetch the next panel: a query alone has so few rows that it would wait for memory
+    // half of its time.
     for (size_t block = 0; block < Blocks(weights.outputs); ++block) {
       const Number* panel = Numbers(weights.weights.data()) + block * input_blocks * kBlockNumbers;
+      const bool is_last = block + 1 == Blocks(weights.outputs);
+      const Number* const next = is_last ? nullptr : panel + input_blocks * kBlockNumbers;
       for (size_t row = 0; row < rows; row += kBlock) {
         const size_t count = std::min(kBlock, rows - row);
         Product::Multiply(Numbers(operand) + row / kBlock * input_blocks * kBlockNumbers,
                           kBlockNumbers, panel, input_blocks, count, sums[current], kBlock,
-                          [&] { finisher.Step(lines_a_step); });
+                          row == 0 ? next : nullptr, [&] { finisher.Step(lines_a_step); });
         finisher.Finish();
         finisher.Begin(sums[current], weights.bias.data(), row, count, block);
         current = 1 - current;
