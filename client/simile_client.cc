@@ -170,6 +170,21 @@ absl::StatusOr<v1::ServerInfo> Client::GetServerInfo() {
                       v1::GetServerInfoRequest(), Repeat::kSafely);
 }
 
+absl::StatusOr<v1::ModelInfo> Client::LoadModel(const std::string& name) {
+  v1::LoadModelRequest request;
+  request.set_name(name);
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::LoadModel, request,
+                      Repeat::kIfRefused);
+}
+
+absl::Status Client::UnloadModel(const std::string& name) {
+  v1::UnloadModelRequest request;
+  request.set_name(name);
+  return state_
+      ->Call(*state_->admin, &v1::AdminService::Stub::UnloadModel, request, Repeat::kIfRefused)
+      .status();
+}
+
 absl::StatusOr<v1::ServerStats> Client::GetStats() {
   return state_->Call(*state_->admin, &v1::AdminService::Stub::GetStats, v1::GetStatsRequest(),
                       Repeat::kSafely);

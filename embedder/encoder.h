@@ -89,8 +89,10 @@ std::vector<std::string> EncoderLevels();
 // model.safetensors) holding a BERT with mean, cls or max pooling and optional normalisation.
 // NotFound when the directory or a file is missing; DataLoss when a file is damaged or truncated;
 // FailedPrecondition when the model is of a kind this encoder cannot run, or not at the level that
-// `settings` asks for; InvalidArgument when this machine has no such level. The message names the
-// file and the reason. Cost: maps the weights and packs them once (about 0.2 s for 90 MB).
+// `settings` asks for; InvalidArgument when this machine has no such level; Internal when the level
+// gives another vector than plain loops do (model_self_test.h). The message names the file and the
+// reason. Cost: maps the weights and packs them once, and for the self-test once more for a moment
+// (about 0.7 s for 90 MB).
 absl::StatusOr<std::unique_ptr<Encoder>> LoadEncoder(const std::string& model_directory,
                                                      const EncoderSettings& settings = {});
 

@@ -8,6 +8,7 @@
 
 #include "embedder/encoder.h"
 #include "embedder/kernels.h"
+#include "embedder/model_self_test.h"
 #include "embedder/safetensors_file.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
@@ -48,6 +49,9 @@ class Digest {
 // Which layout of the bytes below; raised when it changes.
 constexpr uint64_t kFingerprintVersion = 1;
 
+// What every other level is compared with.
+constexpr const char* kOracleLevel = "scalar";
+
 absl::StatusOr<const Kernels*> ChooseKernels(const std::string& directory,
                                              const ModelConfig& config,
                                              const EncoderSettings& settings) {
@@ -71,6 +75,65 @@ absl::StatusOr<const Kernels*> ChooseKernels(const std::string& directory,
                     directory, settings.level, config.hidden_size, config.head_size()));
   }
   return kernels;
+}
+
+// All that is read of a model directory.
+struct ModelFiles {
+  std::string directory;  // Canonical.
+  ModelConfig config;
+  WordpieceSettings wordpieces;
+  std::unique_ptr<SafetensorsFile> weights;
+  std::string fingerprint;
+};
+
+absl::StatusOr<ModelFiles> ReadModelFiles(const std::string& model_directory) {
+  std::error_code error;
+  const fs::path path = fs::weakly_canonical(fs::absolute(model_directory, error), error);
+  if (error || !fs::is_directory(path, error)) {
+    return absl::NotFoundError(fmt::format("{} is not a directory", model_directory));
+  }
+  const std::string directory = path.string();
+  const auto config = ReadModelConfig(directory);
+  if (!config.ok()) return config.status();
+  auto wordpieces = ReadTokenizerSettings(directory);
+  if (!wordpieces.ok()) return wordpieces.status();
+  if (wordpieces->vocabulary.size() > config->vocabulary_size) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: the tokenizer has {} tokens, but the model only {}", directory,
+                    wordpieces->vocabulary.size(), config->vocabulary_size));
+  }
+  auto weights = SafetensorsFile::Open(directory + "/model.safetensors");
+  if (!weights.ok()) return weights.status();
+  const std::string fingerprint =
+      ModelFingerprint(*config, *wordpieces, (*weights)->file().bytes());
+  return ModelFiles{.directory = directory,
+                    .config = *config,
+                    .wordpieces = *std::move(wordpieces),
+                    .weights = *std::move(weights),
+                    .fingerprint = fingerprint};
+}
+
+absl::StatusOr<std::unique_ptr<BertEncoder>> NewEncoder(const ModelFiles& files,
+                                                        const Kernels& kernels) {
+  const ModelConfig& config = files.config;
+  ModelInfo info{.name = fs::path(files.directory).filename().string(),
+                 .architecture = config.architecture,
+                 .pooling = PoolingName(config.pooling),
+                 .normalized = config.normalize,
+                 .dimension = config.hidden_size,
+                 .tokens_max = config.tokens_max,
+                 .parameter_count = files.weights->element_count(),
+                 .fingerprint = files.fingerprint,
+                 .instruction_set = kernels.name(),
+                 .precision = PrecisionName(kernels.precision())};
+  auto tokenizer = WordpieceTokenizer::Create(files.wordpieces);
+  if (!tokenizer.ok()) {
+    return absl::Status(
+        tokenizer.status().code(),
+        fmt::format("{}: {}", files.directory, std::string(tokenizer.status().message())));
+  }
+  return BertEncoder::Create(config, std::move(info), *std::move(tokenizer), *files.weights,
+                             kernels);
 }
 
 }  // namespace
@@ -105,50 +168,27 @@ std::string ModelFingerprint(const ModelConfig& config, const WordpieceSettings&
 
 absl::StatusOr<std::unique_ptr<BertEncoder>> LoadBertEncoder(const std::string& model_directory,
                                                              const EncoderSettings& settings) {
-  std::error_code error;
-  const fs::path path = fs::weakly_canonical(fs::absolute(model_directory, error), error);
-  if (error || !fs::is_directory(path, error)) {
-    return absl::NotFoundError(fmt::format("{} is not a directory", model_directory));
-  }
-  const std::string directory = path.string();
-  const auto config = ReadModelConfig(directory);
-  if (!config.ok()) return config.status();
-  const auto kernels = ChooseKernels(directory, *config, settings);
+  const auto files = ReadModelFiles(model_directory);
+  if (!files.ok()) return files.status();
+  const auto kernels = ChooseKernels(files->directory, files->config, settings);
   if (!kernels.ok()) return kernels.status();
-  auto wordpieces = ReadTokenizerSettings(directory);
-  if (!wordpieces.ok()) return wordpieces.status();
-  if (wordpieces->vocabulary.size() > config->vocabulary_size) {
-    return absl::FailedPreconditionError(
-        fmt::format("{}: the tokenizer has {} tokens, but the model only {}", directory,
-                    wordpieces->vocabulary.size(), config->vocabulary_size));
-  }
-  const auto weights = SafetensorsFile::Open(directory + "/model.safetensors");
-  if (!weights.ok()) return weights.status();
-  ModelInfo info{.name = path.filename().string(),
-                 .architecture = config->architecture,
-                 .pooling = PoolingName(config->pooling),
-                 .normalized = config->normalize,
-                 .dimension = config->hidden_size,
-                 .tokens_max = config->tokens_max,
-                 .parameter_count = (*weights)->element_count(),
-                 .fingerprint = ModelFingerprint(*config, *wordpieces, (*weights)->file().bytes()),
-                 .instruction_set = (*kernels)->name(),
-                 .precision = PrecisionName((*kernels)->precision())};
-  auto tokenizer = WordpieceTokenizer::Create(*std::move(wordpieces));
-  if (!tokenizer.ok()) {
-    return absl::Status(
-        tokenizer.status().code(),
-        fmt::format("{}: {}", directory, std::string(tokenizer.status().message())));
-  }
-  auto encoder =
-      BertEncoder::Create(*config, std::move(info), *std::move(tokenizer), **weights, **kernels);
-  return encoder;
+  return NewEncoder(*files, **kernels);
 }
 
 absl::StatusOr<std::unique_ptr<Encoder>> LoadEncoder(const std::string& model_directory,
                                                      const EncoderSettings& settings) {
-  auto encoder = LoadBertEncoder(model_directory, settings);
+  const auto files = ReadModelFiles(model_directory);
+  if (!files.ok()) return files.status();
+  const auto kernels = ChooseKernels(files->directory, files->config, settings);
+  if (!kernels.ok()) return kernels.status();
+  auto encoder = NewEncoder(*files, **kernels);
   if (!encoder.ok()) return encoder.status();
+  const Kernels* scalar = FindKernels(kOracleLevel);
+  if (scalar != *kernels) {
+    const auto oracle = NewEncoder(*files, *scalar);
+    if (!oracle.ok()) return oracle.status();
+    if (absl::Status s = CompareOnSentence(**encoder, **oracle); !s.ok()) return s;
+  }
   return *std::move(encoder);
 }
 

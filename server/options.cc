@@ -41,6 +41,8 @@ std::vector<OptionSpecification> Specifications() {
       {"data-dir", &ServerOptions::data_dir, "data", "directory that holds everything stored"},
       {"model", &ServerOptions::model, "",
        "sentence-transformers directory (also SIMILE_MODEL_DIR); empty: vectors only"},
+      {"models-dir", &ServerOptions::models_dir, "",
+       "holds a directory for each further model, loaded when a collection or LoadModel names it"},
       {"listen", &ServerOptions::listen, "127.0.0.1:7464", "ADDRESS:PORT; port 0: a free one"},
       {"port-file", &ServerOptions::port_file, "", "file to write the port to once it is open"},
       {"insecure", &ServerOptions::insecure, "false",

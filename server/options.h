@@ -17,7 +17,8 @@ namespace simile {
 // SIMILE_DATA_DIR, --data-dir. server/README.md has the table.
 struct ServerOptions {
   std::string data_dir;
-  std::string model;  // Empty: no model.
+  std::string model;       // Empty: no model.
+  std::string models_dir;  // Empty: no models by name.
   std::string listen;
   std::string port_file;
   bool insecure = false;

@@ -31,19 +31,17 @@ absl::StatusOr<ListenAddress> CheckedListenAddress(const ServerOptions& options)
 }
 
 absl::StatusOr<std::unique_ptr<ModelRegistry>> LoadModels(const ServerOptions& options) {
-  auto models = std::make_unique<ModelRegistry>();
+  ModelRegistryOptions registry{.models_directory = options.models_dir,
+                                .encoder = {.float32_only = options.encoder_precision == "float32"},
+                                .service = {.threads = options.encoder_threads,
+                                            .queued_tokens_max = kEncoderQueuedTokensMax,
+                                            .queued_bytes_max = kEncoderQueuedBytesMax}};
+  if (options.encoder_isa != "auto") registry.encoder.level = options.encoder_isa;
+  auto models = std::make_unique<ModelRegistry>(std::move(registry));
   if (options.model.empty()) return models;
-  EncoderSettings settings{.float32_only = options.encoder_precision == "float32"};
-  if (options.encoder_isa != "auto") settings.level = options.encoder_isa;
-  auto encoder = LoadEncoder(options.model, settings);
-  if (!encoder.ok()) {
-    return absl::Status(encoder.status().code(),
-                        fmt::format("cannot load the model: {}", MessageOf(encoder.status())));
+  if (absl::Status s = models->LoadDirectory(options.model); !s.ok()) {
+    return absl::Status(s.code(), fmt::format("cannot load the model: {}", MessageOf(s)));
   }
-  models->Add(std::make_unique<EncoderService>(
-      *std::move(encoder), EncoderServiceOptions{.threads = options.encoder_threads,
-                                                 .queued_tokens_max = kEncoderQueuedTokensMax,
-                                                 .queued_bytes_max = kEncoderQueuedBytesMax}));
   return models;
 }
 
@@ -69,8 +67,9 @@ RpcOptions RpcOptionsOf(const ServerOptions& options) {
 }
 
 std::string ModelText(const ModelRegistry& models) {
-  if (models.services().empty()) return "no model";
-  const ModelInfo& info = models.services().front()->encoder().info();
+  const auto model = models.Find("");
+  if (!model.ok()) return "no model";
+  const ModelInfo& info = (*model)->encoder().info();
   return fmt::format("model {} ({} dimensions, {} tokens, {} in {})", info.name, info.dimension,
                      info.tokens_max, info.instruction_set, info.precision);
 }

@@ -67,6 +67,7 @@ void AddDocumentCommands(CLI::App& app, CommandContext& context);
 void AddImportCommand(CLI::App& app, CommandContext& context);
 void AddSearchCommand(CLI::App& app, CommandContext& context);
 void AddEncoderCommands(CLI::App& app, CommandContext& context);
+void AddModelCommands(CLI::App& app, CommandContext& context);
 
 }  // namespace simile::cli
 

@@ -49,6 +49,7 @@ int Main(int argument_count, char** arguments) {
   AddSearchCommand(app, context);
   AddDocumentCommands(app, context);
   AddEncoderCommands(app, context);
+  AddModelCommands(app, context);
   AddServerCommands(app, context);
   context.AddCommand(app, "version", "version of this program", [] {
     std::cout << "simile " << SIMILE_VERSION << "\n";

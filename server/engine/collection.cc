@@ -46,12 +46,12 @@ absl::StatusOr<Metadata> Patched(const Metadata& metadata, const MetadataPatch& 
 
 }  // namespace
 
-Collection::Collection(CollectionRecord record, Store& store, EncoderService* model,
+Collection::Collection(CollectionRecord record, Store& store, std::shared_ptr<EncoderService> model,
                        std::unique_ptr<VectorIndex> index, CollectionCounters& counters)
     : name_(record.name),
       id_(record.id),
       store_(store),
-      model_(model),
+      model_(std::move(model)),
       index_(std::move(index)),
       counters_(&counters),
       record_(std::move(record)) {}
@@ -124,7 +124,7 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
     std::vector<absl::StatusOr<DocumentInput>> documents, const UpsertOptions& options,
     const CallContext& context) {
   if (absl::Status s = CheckReady(); !s.ok()) return s;
-  UpsertBatch batch(std::move(documents), ShapeOf(*index_, model_));
+  UpsertBatch batch(std::move(documents), ShapeOf(*index_, model_.get()));
   UpsertReport report;
 
   // From here to the end nobody else writes these documents.
@@ -308,7 +308,7 @@ absl::StatusOr<SearchBatchReport> Collection::Search(
   const SearchRunner runner({.store = store_,
                              .collection_id = id_,
                              .index = *index_,
-                             .model = model_,
+                             .model = model_.get(),
                              .ef_search = ef_search});
   return runner.Run(std::move(queries), context);
 }

@@ -54,7 +54,7 @@ struct UpsertOptions {
 class Collection {
  public:
   // `model` is null for a collection without model. `settings` must fit the record.
-  Collection(CollectionRecord record, Store& store, EncoderService* model,
+  Collection(CollectionRecord record, Store& store, std::shared_ptr<EncoderService> model,
              std::unique_ptr<VectorIndex> index, CollectionCounters& counters);
 
   // A collection that cannot be opened: everything but Describe answers with `reason`.
@@ -110,7 +110,7 @@ class Collection {
   const std::string name_;
   const uint32_t id_;
   Store& store_;
-  EncoderService* const model_ = nullptr;
+  const std::shared_ptr<EncoderService> model_;
   const std::unique_ptr<VectorIndex> index_;
   CollectionCounters* const counters_ = nullptr;
 

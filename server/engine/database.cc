@@ -42,7 +42,7 @@ absl::Status ChooseModel(const CollectionSettings& settings, const ModelRegistry
                          CollectionRecord& record) {
   record.dimension = static_cast<uint32_t>(settings.dimension);
   if (settings.model.empty() && settings.dimension != 0) return absl::OkStatus();
-  auto service = models.Find(settings.model);
+  const auto service = models.Find(settings.model);
   if (!service.ok()) {
     if (settings.model.empty()) {
       return InField("dimension",
@@ -75,19 +75,31 @@ Database::Database(std::unique_ptr<Store> store, std::unique_ptr<ModelRegistry> 
   }
 }
 
-Database::~Database() { Stop(); }
+Database::~Database() {
+  Stop();
+  std::vector<std::thread> reopeners;
+  {
+    WriteLock lock(mutex_);
+    reopeners.swap(reopeners_);
+  }
+  for (std::thread& reopener : reopeners) reopener.join();
+}
 
 std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& record) {
-  EncoderService* model = nullptr;
+  std::shared_ptr<EncoderService> model;
   if (!record.model_name.empty()) {
     auto found = models_->Find(record.model_name);
     if (!found.ok()) {
-      return std::make_shared<Collection>(
-          record, *store_,
-          absl::FailedPreconditionError(fmt::format(
-              "collection '{}' was made with model '{}', which this server has not loaded: start "
-              "it with --model DIR of that model",
-              record.name, record.model_name)));
+      const absl::Status loaded = models_->Load(record.model_name);
+      if (loaded.ok()) found = models_->Find(record.model_name);
+      if (!found.ok()) {
+        return std::make_shared<Collection>(
+            record, *store_,
+            absl::FailedPreconditionError(fmt::format(
+                "collection '{}' was made with model '{}', which this server has not loaded: start "
+                "it with --model DIR of that model ({})",
+                record.name, record.model_name, MessageOf(loaded))));
+      }
     }
     const std::string& fingerprint = (*found)->encoder().info().fingerprint;
     if (fingerprint != record.model_fingerprint) {
@@ -110,13 +122,15 @@ std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& rec
   return std::make_shared<Collection>(record, *store_, model, *std::move(index), counters_);
 }
 
+size_t Database::LoadThreads() const {
+  if (options_.load_threads != 0) return options_.load_threads;
+  return std::max<size_t>(1, std::thread::hardware_concurrency());
+}
+
 void Database::Load() {
-  const size_t threads = options_.load_threads != 0
-                             ? options_.load_threads
-                             : std::max<size_t>(1, std::thread::hardware_concurrency());
   for (const std::shared_ptr<Collection>& collection : Collections()) {
     if (stop_) return;
-    collection->Load(threads, stop_);
+    collection->Load(LoadThreads(), stop_);
   }
   if (!stop_) ready_.store(true, std::memory_order_release);
 }
@@ -147,9 +161,9 @@ absl::StatusOr<std::shared_ptr<Collection>> Database::CreateCollection(
       .index_ef_construction = OrDefault(settings.ef_construction, defaults.ef_construction),
       .index_ef_search = OrDefault(settings.ef_search, defaults.ef_search),
       .created_unix_ms = UnixMs()};
-  if (absl::Status s = ChooseModel(settings, *models_, record); !s.ok()) return s;
-
+  // From here on no model can go away.
   WriteLock lock(mutex_);
+  if (absl::Status s = ChooseModel(settings, *models_, record); !s.ok()) return s;
   if (collections_.contains(settings.name)) {
     return absl::AlreadyExistsError(
         fmt::format("there is a collection '{}' already", settings.name));
@@ -195,6 +209,43 @@ std::vector<std::shared_ptr<Collection>> Database::Collections() const {
   std::vector<std::shared_ptr<Collection>> collections;
   for (const auto& [name, collection] : collections_) collections.push_back(collection);
   return collections;
+}
+
+absl::Status Database::LoadModel(const std::string& name) {
+  if (absl::Status s = models_->Load(name); !s.ok()) return s;
+  ReopenCollectionsOf(name);
+  return absl::OkStatus();
+}
+
+void Database::ReopenCollectionsOf(const std::string& model_name) {
+  WriteLock lock(mutex_);
+  if (stop_) return;
+  std::vector<std::shared_ptr<Collection>> reopened;
+  for (auto& [name, collection] : collections_) {
+    const CollectionDescription description = collection->Describe();
+    if (description.record.model_name != model_name) continue;
+    if (description.state != CollectionState::kFailed) continue;
+    collection = OpenCollection(description.record);
+    reopened.push_back(collection);
+  }
+  if (reopened.empty()) return;
+  reopeners_.emplace_back([this, reopened = std::move(reopened)] {
+    for (const std::shared_ptr<Collection>& collection : reopened) {
+      collection->Load(LoadThreads(), stop_);
+    }
+  });
+}
+
+absl::Status Database::UnloadModel(const std::string& name) {
+  WriteLock lock(mutex_);
+  for (const auto& [collection_name, collection] : collections_) {
+    const CollectionDescription description = collection->Describe();
+    if (description.record.model_name != name) continue;
+    if (description.state == CollectionState::kFailed) continue;
+    return absl::FailedPreconditionError(fmt::format(
+        "collection '{}' uses model '{}': delete the collection first", collection_name, name));
+  }
+  return models_->Remove(name);
 }
 
 }  // namespace simile

@@ -39,7 +39,8 @@ struct DatabaseOptions {
 // Thread safety: all methods may be called together.
 class Database {
  public:
-  // Opens what the store holds; no index is filled yet. A collection whose model is missing or has
+  // Opens what the store holds; no index is filled yet. A model that a collection names and that is
+  // not loaded is looked for in the models directory. A collection whose model is missing or has
   // another fingerprint is there, but failed, and says so by name.
   Database(std::unique_ptr<Store> store, std::unique_ptr<ModelRegistry> models,
            const DatabaseOptions& options);
@@ -68,6 +69,13 @@ class Database {
   // By name.
   std::vector<std::shared_ptr<Collection>> Collections() const;
 
+  // Loads a model from the models directory, then opens the collections that had failed for want of
+  // it and fills their indexes in the background. Errors as of ModelRegistry::Load.
+  absl::Status LoadModel(const std::string& name);
+
+  // FailedPrecondition when a collection uses the model; else as ModelRegistry::Remove.
+  absl::Status UnloadModel(const std::string& name);
+
   const ModelRegistry& models() const { return *models_; }
   IngestSessions& ingest_sessions() { return ingest_sessions_; }
   const CollectionCounters& counters() const { return counters_; }
@@ -75,6 +83,8 @@ class Database {
 
  private:
   std::shared_ptr<Collection> OpenCollection(const CollectionRecord& record);
+  void ReopenCollectionsOf(const std::string& model_name);
+  size_t LoadThreads() const;
 
   // Constant after construction.
   const std::unique_ptr<Store> store_;
@@ -89,6 +99,7 @@ class Database {
   mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<Collection>, std::less<>> collections_
       ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread> reopeners_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace simile

@@ -51,6 +51,7 @@ inline constexpr size_t kSearchQueueMax = 1'024;
 inline constexpr size_t kIngestQueueMax = 1'024;
 inline constexpr size_t kAdminQueueMax = 256;
 inline constexpr size_t kIngestStreamsMax = 256;
+inline constexpr size_t kModelsMax = 8;
 // Of what waits for a model, queries and writes each by themselves.
 inline constexpr size_t kEncoderQueuedTokensMax = 256 * 1024;
 inline constexpr size_t kEncoderQueuedBytesMax = 256ull << 20;

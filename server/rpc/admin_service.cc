@@ -43,6 +43,7 @@ v1::Limits LimitsOf(const RpcOptions& options) {
   limits.set_vector_length_max(kVectorLengthMax);
   limits.set_encoder_queued_tokens_max(kEncoderQueuedTokensMax);
   limits.set_encoder_queued_bytes_max(kEncoderQueuedBytesMax);
+  limits.set_models_max(kModelsMax);
   return limits;
 }
 
@@ -65,9 +66,8 @@ v1::ServerInfo InfoOf(const RpcRuntime& runtime) {
   info.set_data_directory(runtime.options.data_directory);
   info.set_search_threads(static_cast<uint32_t>(runtime.options.search_threads));
   info.set_ingest_threads(static_cast<uint32_t>(runtime.options.ingest_threads));
-  if (!models.services().empty()) {
-    info.set_encoder_threads(
-        static_cast<uint32_t>(models.services().front()->Statistics().threads));
+  if (const auto model = models.Find(""); model.ok()) {
+    info.set_encoder_threads(static_cast<uint32_t>((*model)->Statistics().threads));
   }
   return info;
 }
@@ -104,7 +104,7 @@ v1::ServerStats StatsOf(const RpcRuntime& runtime) {
   stats.set_bytes_in_flight(runtime.bytes_in_flight.bytes_taken());
   stats.set_load_progress(runtime.database.LoadProgress());
   AddCollections(runtime.database, stats);
-  for (const std::unique_ptr<EncoderService>& service : runtime.database.models().services()) {
+  for (const std::shared_ptr<EncoderService>& service : runtime.database.models().Services()) {
     const EncoderStatistics statistics = service->Statistics();
     v1::EncoderStats& proto = *stats.add_encoders();
     proto.set_model(service->encoder().info().name);
@@ -156,6 +156,32 @@ grpc::ServerUnaryReactor* AdminService::GetStats(grpc::CallbackServerContext* co
       runtime_, runtime_.admin_pool, *context, request, response,
       [this](const auto&, const CallContext&) -> absl::StatusOr<v1::ServerStats> {
         return StatsOf(runtime_);
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::LoadModel(grpc::CallbackServerContext* context,
+                                                  const grpc::ByteBuffer* request,
+                                                  grpc::ByteBuffer* response) {
+  return UnaryCall<v1::LoadModelRequest, v1::ModelInfo>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto& message, const CallContext&) -> absl::StatusOr<v1::ModelInfo> {
+        if (absl::Status s = runtime_.database.LoadModel(message.name()); !s.ok()) return s;
+        const auto model = runtime_.database.models().Find(message.name());
+        if (!model.ok()) return model.status();
+        v1::ModelInfo proto;
+        ToProto((*model)->encoder().info(), proto);
+        return proto;
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::UnloadModel(grpc::CallbackServerContext* context,
+                                                    const grpc::ByteBuffer* request,
+                                                    grpc::ByteBuffer* response) {
+  return UnaryCall<v1::UnloadModelRequest, v1::UnloadModelResponse>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto& message, const CallContext&) -> absl::StatusOr<v1::UnloadModelResponse> {
+        if (absl::Status s = runtime_.database.UnloadModel(message.name()); !s.ok()) return s;
+        return v1::UnloadModelResponse();
       });
 }
 

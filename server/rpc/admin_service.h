@@ -7,7 +7,9 @@
 namespace simile {
 
 using RawAdminService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
-    v1::AdminService::WithRawCallbackMethod_GetStats<v1::AdminService::Service>>;
+    v1::AdminService::WithRawCallbackMethod_GetStats<
+        v1::AdminService::WithRawCallbackMethod_LoadModel<
+            v1::AdminService::WithRawCallbackMethod_UnloadModel<v1::AdminService::Service>>>>;
 
 // simile.v1.AdminService on the admin pool.
 class AdminService final : public RawAdminService {
@@ -20,6 +22,12 @@ class AdminService final : public RawAdminService {
   grpc::ServerUnaryReactor* GetStats(grpc::CallbackServerContext* context,
                                      const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* LoadModel(grpc::CallbackServerContext* context,
+                                      const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* UnloadModel(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
 
  private:
   RpcRuntime& runtime_;

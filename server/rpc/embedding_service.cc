@@ -87,21 +87,23 @@ absl::StatusOr<v1::TokenizeResponse> TokenizeTexts(const Database& database,
 
 void ToProto(const ModelRegistry& models,
              google::protobuf::RepeatedPtrField<v1::ModelInfo>& proto) {
-  for (const std::unique_ptr<EncoderService>& service : models.services()) {
-    const ModelInfo& info = service->encoder().info();
-    v1::ModelInfo& model = *proto.Add();
-    model.set_name(info.name);
-    model.set_is_default(service == models.services().front());
-    model.set_dimension(static_cast<uint32_t>(info.dimension));
-    model.set_tokens_max(static_cast<uint32_t>(info.tokens_max));
-    model.set_architecture(info.architecture);
-    model.set_pooling(info.pooling);
-    model.set_normalized(info.normalized);
-    model.set_parameter_count(info.parameter_count);
-    model.set_fingerprint(info.fingerprint);
-    model.set_instruction_set(info.instruction_set);
-    model.set_precision(info.precision);
+  for (const std::shared_ptr<EncoderService>& service : models.Services()) {
+    ToProto(service->encoder().info(), *proto.Add());
   }
+  if (!proto.empty()) proto[0].set_is_default(true);
+}
+
+void ToProto(const ModelInfo& info, v1::ModelInfo& model) {
+  model.set_name(info.name);
+  model.set_dimension(static_cast<uint32_t>(info.dimension));
+  model.set_tokens_max(static_cast<uint32_t>(info.tokens_max));
+  model.set_architecture(info.architecture);
+  model.set_pooling(info.pooling);
+  model.set_normalized(info.normalized);
+  model.set_parameter_count(info.parameter_count);
+  model.set_fingerprint(info.fingerprint);
+  model.set_instruction_set(info.instruction_set);
+  model.set_precision(info.precision);
 }
 
 grpc::ServerUnaryReactor* EmbeddingService::Embed(grpc::CallbackServerContext* context,

@@ -30,6 +30,7 @@ class EmbeddingService final : public RawEmbeddingService {
 };
 
 // The loaded models, the default first.
+void ToProto(const ModelInfo& info, v1::ModelInfo& proto);
 void ToProto(const ModelRegistry& models, google::protobuf::RepeatedPtrField<v1::ModelInfo>& proto);
 
 }  // namespace simile

@@ -39,8 +39,9 @@ class EngineFixture : public ::testing::Test {
     auto encoder = std::make_unique<HashingEncoder>("words", kDimension, kTokensMax, fingerprint);
     encoder_ = encoder.get();
     auto models = std::make_unique<ModelRegistry>();
-    models->Add(
-        std::make_unique<EncoderService>(std::move(encoder), EncoderServiceOptions{.threads = 2}));
+    ASSERT_THAT(models->Add(std::make_unique<EncoderService>(std::move(encoder),
+                                                             EncoderServiceOptions{.threads = 2})),
+                IsOk());
     database_ = std::make_unique<Database>(*std::move(store), std::move(models),
                                            DatabaseOptions{.load_threads = 2});
   }

@@ -57,6 +57,14 @@ TEST_F(CommandLineTest, ABadNameIsRefusedWithTheRule) {
   EXPECT_THAT(result.errors, HasSubstr("a/b"));
 }
 
+TEST_F(CommandLineTest, ModelsAreNotLoadedByNameWithoutAModelsDirectory) {
+  EXPECT_EQ(server_.Run({"model", "list"}).exit_code, 0);
+  const CommandResult result = server_.Run({"model", "load", "some-model"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.errors, HasSubstr("--models-dir DIR"));
+  EXPECT_EQ(server_.Run({"model", "unload", "some-model"}).exit_code, 4);
+}
+
 TEST_F(CommandLineTest, UsageErrorsAreExitCode2) {
   EXPECT_EQ(server_.Run({"serach", "v"}).exit_code, 2);
   EXPECT_EQ(server_.Run({"search"}).exit_code, 2);

@@ -73,8 +73,9 @@ class RpcFixture : public ::testing::Test {
         Store::Open({.data_directory = directory_.path() + "/data", .free_disk_bytes_min = 0});
     ASSERT_THAT(store, IsOk());
     auto models = std::make_unique<ModelRegistry>();
-    models->Add(std::make_unique<EncoderService>(std::make_unique<GatedEncoder>(gate_),
-                                                 EncoderServiceOptions{.threads = 2}));
+    ASSERT_THAT(models->Add(std::make_unique<EncoderService>(std::make_unique<GatedEncoder>(gate_),
+                                                             EncoderServiceOptions{.threads = 2})),
+                IsOk());
     database_ = std::make_unique<Database>(*std::move(store), std::move(models), DatabaseOptions{});
   }
 

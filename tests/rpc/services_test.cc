@@ -273,5 +273,22 @@ TEST_F(ServicesTest, StatisticsCountWhatWasDone) {
   EXPECT_EQ(stats.collections(0).index_vector_count(), 2u);
 }
 
+TEST_F(ServicesTest, LoadingAndUnloadingModelsSaysWhatIsWrong) {
+  v1::LoadModelRequest load;
+  load.set_name("../etc");
+  v1::ModelInfo model;
+  const grpc::Status bad_name = Call(*admin_, &v1::AdminService::Stub::LoadModel, load, model);
+  EXPECT_EQ(bad_name.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  load.set_name("good-name");
+  const grpc::Status no_directory = Call(*admin_, &v1::AdminService::Stub::LoadModel, load, model);
+  EXPECT_EQ(no_directory.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  v1::UnloadModelRequest unload;
+  unload.set_name("words");
+  v1::UnloadModelResponse unloaded;
+  const grpc::Status in_use = Call(*admin_, &v1::AdminService::Stub::UnloadModel, unload, unloaded);
+  EXPECT_EQ(in_use.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(in_use.error_message(), ::testing::HasSubstr("collection 'texts' uses model"));
+}
+
 }  // namespace
 }  // namespace simile
