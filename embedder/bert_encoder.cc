@@ -144,10 +144,10 @@ std::unique_ptr<Encoder::Workspace> BertEncoder::NewWorkspace() const {
 
 absl::Status BertEncoder::CheckBatch(const PackedBatch& batch,
                                      std::span<const float> vectors) const {
-  if (vectors.size() != batch.sequence_count() * config_.hidden_size) {
+  if (vectors.size() != batch.sequence_count() * info_.dimension) {
     return absl::InvalidArgumentError(
         fmt::format("there is room for {} floats, but {} sequences need {}", vectors.size(),
-                    batch.sequence_count(), batch.sequence_count() * config_.hidden_size));
+                    batch.sequence_count(), batch.sequence_count() * info_.dimension));
   }
   if (batch.sequence_count() == 0) return absl::OkStatus();
   if (batch.sequence_start.front() != 0 || batch.sequence_start.back() != batch.ids.size()) {
@@ -229,9 +229,15 @@ void BertEncoder::RunPass(const PackedBatch& batch, size_t first, size_t end, Me
     RunLayer(layers_[layer], pass, memory, observer);
     observer.AfterLayer(layer + 1, rows);
   }
+  const size_t dimension = info_.dimension;
   for (size_t at = 0; at < pass.sequences.size(); ++at) {
-    Pool(rows.data() + pass.sequences[at].first * hidden, pass.sequences[at].count, config_.pooling,
-         config_.normalize, vectors.subspan((first + at) * hidden, hidden));
+    const Sequence& sequence = pass.sequences[at];
+    const std::span<float> vector = vectors.subspan((first + at) * dimension, dimension);
+    for (size_t part = 0; part < config_.poolings.size(); ++part) {
+      Pool(rows.subspan(sequence.first * hidden), sequence.count, config_.poolings[part],
+           vector.subspan(part * hidden, hidden));
+    }
+    if (config_.normalize) ScaleToUnitLength(vector);
   }
   observer.AfterStage(Stage::kPool);
 }

@@ -19,7 +19,7 @@ namespace simile {
 struct ModelInfo {
   std::string name;          // The model directory's last path component.
   std::string architecture;  // From config.json, e.g. "bert".
-  std::string pooling;       // "mean", "cls" or "max".
+  std::string pooling;       // "mean", "cls", ...; several joined by "+".
   bool normalized = false;   // True when vectors are scaled to length 1.
   size_t dimension = 0;      // Floats per vector.
   size_t tokens_max = 0;     // Longer texts are cut, special tokens included.
@@ -86,7 +86,7 @@ std::vector<std::string> EncoderLevels();
 
 // Loads a Hugging Face sentence-transformers directory (modules.json, config.json,
 // sentence_bert_config.json, 1_Pooling/config.json, vocab.txt or tokenizer.json,
-// model.safetensors) holding a BERT with mean, cls or max pooling and optional normalisation.
+// model.safetensors) holding a BERT, pooling of any kind and optional normalisation.
 // NotFound when the directory or a file is missing; DataLoss when a file is damaged or truncated;
 // FailedPrecondition when the model is of a kind this encoder cannot run, or not at the level that
 // `settings` asks for; InvalidArgument when this machine has no such level; Internal when the level

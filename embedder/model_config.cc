@@ -61,35 +61,70 @@ absl::Status ReadTransformer(const std::string& directory, ModelConfig& config) 
   return absl::OkStatus();
 }
 
+struct PoolingKind {
+  Pooling pooling;
+  const char* name;        // In "pooling_mode", since sentence-transformers 5.
+  const char* legacy_key;  // true or false, before that.
+};
+
+// In the order in which several are put side by side.
+constexpr PoolingKind kPoolingKinds[] = {
+    {Pooling::kCls, "cls", "pooling_mode_cls_token"},
+    {Pooling::kMax, "max", "pooling_mode_max_tokens"},
+    {Pooling::kMean, "mean", "pooling_mode_mean_tokens"},
+    {Pooling::kMeanSqrtLength, "mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens"},
+    {Pooling::kWeightedMean, "weightedmean", "pooling_mode_weightedmean_tokens"},
+    {Pooling::kLastToken, "lasttoken", "pooling_mode_lasttoken"}};
+
+absl::Status AddPooling(const JsonFile& file, const Json& name, ModelConfig& config) {
+  const auto known = std::ranges::find_if(
+      kPoolingKinds, [&](const PoolingKind& kind) { return name == kind.name; });
+  if (known == std::end(kPoolingKinds)) {
+    return Unsupported(file.path(), fmt::format("there is no pooling_mode {}", name.dump()));
+  }
+  if (std::ranges::count(config.poolings, known->pooling) > 0) {
+    return file.Fail(fmt::format("pooling_mode names '{}' twice", known->name));
+  }
+  config.poolings.push_back(known->pooling);
+  return absl::OkStatus();
+}
+
+// "pooling_mode" is a name or an array of them; older files have a flag for each.
+absl::Status ReadPoolingModes(JsonFile& file, ModelConfig& config) {
+  const auto mode = file.json().find("pooling_mode");
+  if (mode == file.json().end()) {
+    for (const PoolingKind& kind : kPoolingKinds) {
+      if (file.BoolOr(kind.legacy_key, false)) config.poolings.push_back(kind.pooling);
+    }
+  } else if (mode->is_array()) {
+    for (const Json& name : *mode) {
+      if (absl::Status s = AddPooling(file, name, config); !s.ok()) return s;
+    }
+  } else if (absl::Status s = AddPooling(file, *mode, config); !s.ok()) {
+    return s;
+  }
+  if (!file.status().ok()) return file.status();
+  if (config.poolings.empty()) return Unsupported(file.path(), "no pooling mode is set");
+  return absl::OkStatus();
+}
+
 absl::Status ReadPooling(const std::string& directory, ModelConfig& config) {
   auto file = JsonFile::Read(directory + "/config.json");
   if (!file.ok()) return file.status();
-  const std::pair<const char*, Pooling> known[] = {{"pooling_mode_mean_tokens", Pooling::kMean},
-                                                   {"pooling_mode_cls_token", Pooling::kCls},
-                                                   {"pooling_mode_max_tokens", Pooling::kMax}};
-  size_t chosen = 0;
-  for (const auto& [key, pooling] : known) {
-    if (!file->BoolOr(key, false)) continue;
-    config.pooling = pooling;
-    ++chosen;
-  }
-  for (const char* other : {"pooling_mode_mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens",
-                            "pooling_mode_lasttoken"}) {
-    if (file->BoolOr(other, false)) {
-      return Unsupported(file->path(), fmt::format("{} is set; this encoder pools by mean, cls or "
-                                                   "max",
-                                                   other));
-    }
-  }
-  const size_t dimension =
-      file->SizeOr("word_embedding_dimension", kHiddenSizeMax, config.hidden_size);
+  config.poolings.clear();
+  if (absl::Status s = ReadPoolingModes(*file, config); !s.ok()) return s;
+  const char* const dimension_key = file->json().contains("embedding_dimension")
+                                        ? "embedding_dimension"
+                                        : "word_embedding_dimension";
+  const size_t dimension = file->SizeOr(dimension_key, kHiddenSizeMax, config.hidden_size);
+  const bool pools_prompt = file->BoolOr("include_prompt", true);
   if (!file->status().ok()) return file->status();
-  if (chosen != 1) {
+  if (!pools_prompt) {
     return Unsupported(file->path(),
-                       fmt::format("{} pooling modes are set; this encoder takes one", chosen));
+                       "include_prompt is false; this encoder pools the tokens of prompts too");
   }
   if (dimension != config.hidden_size) {
-    return file->Fail(fmt::format("word_embedding_dimension is {}, but the model has {}", dimension,
+    return file->Fail(fmt::format("{} is {}, but the model has {}", dimension_key, dimension,
                                   config.hidden_size));
   }
   return absl::OkStatus();
@@ -271,16 +306,13 @@ absl::StatusOr<WordpieceSettings> FromVocabulary(const std::string& directory) {
 
 }  // namespace
 
-const char* PoolingName(Pooling pooling) {
-  switch (pooling) {
-    case Pooling::kMean:
-      return "mean";
-    case Pooling::kCls:
-      return "cls";
-    case Pooling::kMax:
-      return "max";
+std::string PoolingNames(std::span<const Pooling> poolings) {
+  std::string names;
+  for (const Pooling pooling : poolings) {
+    const auto* kind = std::ranges::find(kPoolingKinds, pooling, &PoolingKind::pooling);
+    names += (names.empty() ? "" : "+") + std::string(kind->name);
   }
-  return "";
+  return names;
 }
 
 absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& directory) {

@@ -2,16 +2,22 @@
 #define SIMILE_EMBEDDER_MODEL_CONFIG_H_
 
 #include <cstddef>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "embedder/wordpiece_tokenizer.h"
 
 namespace simile {
 
-enum class Pooling { kMean, kCls, kMax };
+// How the rows of a text's tokens become one vector: the first or last row; in each component the
+// largest value, the mean, the sum divided by the root of the number of rows, or the mean where the
+// n-th row counts n times.
+enum class Pooling { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLastToken };
 
-const char* PoolingName(Pooling pooling);
+// The names of sentence-transformers' configuration ("mean", "mean_sqrt_len_tokens"), joined by +.
+std::string PoolingNames(std::span<const Pooling> poolings);
 
 // The shape of a BERT and what is done with its output.
 struct ModelConfig {
@@ -24,11 +30,12 @@ struct ModelConfig {
   size_t position_count = 0;
   size_t type_count = 0;
   float layer_norm_epsilon = 1e-12f;
-  size_t tokens_max = 0;  // Special tokens included.
-  Pooling pooling = Pooling::kMean;
+  size_t tokens_max = 0;          // Special tokens included.
+  std::vector<Pooling> poolings;  // At least one; their vectors stand side by side.
   bool normalize = false;
 
   size_t head_size() const { return hidden_size / head_count; }
+  size_t dimension() const { return hidden_size * poolings.size(); }
 };
 
 // Limits that no model met so far comes near; a damaged file must not make us allocate for ever.

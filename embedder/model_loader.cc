@@ -118,9 +118,9 @@ absl::StatusOr<std::unique_ptr<BertEncoder>> NewEncoder(const ModelFiles& files,
   const ModelConfig& config = files.config;
   ModelInfo info{.name = fs::path(files.directory).filename().string(),
                  .architecture = config.architecture,
-                 .pooling = PoolingName(config.pooling),
+                 .pooling = PoolingNames(config.poolings),
                  .normalized = config.normalize,
-                 .dimension = config.hidden_size,
+                 .dimension = config.dimension(),
                  .tokens_max = config.tokens_max,
                  .parameter_count = files.weights->element_count(),
                  .fingerprint = files.fingerprint,
@@ -159,7 +159,7 @@ std::string ModelFingerprint(const ModelConfig& config, const WordpieceSettings&
   digest.Add(static_cast<uint64_t>(tokenizer.split_ideographs ? 1 : 0));
   digest.Add(config.head_count);
   digest.Add(std::string_view(fmt::format("{}", config.layer_norm_epsilon)));
-  digest.Add(std::string_view(PoolingName(config.pooling)));
+  digest.Add(std::string_view(PoolingNames(config.poolings)));
   digest.Add(static_cast<uint64_t>(config.normalize ? 1 : 0));
   digest.Add(config.hidden_size);
   digest.Add(config.tokens_max);

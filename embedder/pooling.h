@@ -8,10 +8,9 @@
 
 namespace simile {
 
-// One vector from `rows` of vector.size() floats each, of one sequence; with `normalize` scaled to
-// length 1. Adds up in the order of rows, so the bits depend on them alone.
-void Pool(const float* rows, size_t count, Pooling pooling, bool normalize,
-          std::span<float> vector);
+// One vector from `count` rows of one sequence, end to end in `rows`. Adds up in the order of rows,
+// so the bits depend on them alone. A row has as many floats as `vector`.
+void Pool(std::span<const float> rows, size_t count, Pooling pooling, std::span<float> vector);
 
 // Scales to length 1; a vector of zeros stays as it is.
 void ScaleToUnitLength(std::span<float> vector);

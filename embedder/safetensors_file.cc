@@ -1,6 +1,8 @@
 #include "embedder/safetensors_file.h"
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -125,14 +127,18 @@ absl::StatusOr<std::vector<float>> SafetensorsFile::Read(const std::string& name
   std::vector<float> values(tensor.data.size() / ElementBytes(tensor.type));
   if (tensor.type == "F32") {
     std::memcpy(values.data(), tensor.data.data(), tensor.data.size());
-    return values;
+  } else {
+    for (size_t element = 0; element < values.size(); ++element) {
+      uint16_t bits = 0;
+      std::memcpy(&bits, tensor.data.data() + element * sizeof(bits), sizeof(bits));
+      values[element] = is_half ? FromHalf(bits) : FromBfloat(bits);
+    }
   }
-  for (size_t element = 0; element < values.size(); ++element) {
-    uint16_t bits = 0;
-    std::memcpy(&bits, tensor.data.data() + element * sizeof(bits), sizeof(bits));
-    values[element] = is_half ? FromHalf(bits) : FromBfloat(bits);
-  }
-  return values;
+  // One such weight would make every vector NaN.
+  const auto bad = std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });
+  if (bad == values.end()) return values;
+  return Damaged(
+      fmt::format("tensor '{}' has {} at position {}", name, *bad, bad - values.begin()));
 }
 
 size_t SafetensorsFile::element_count() const {

@@ -30,7 +30,8 @@ class SafetensorsFile {
   bool Has(const std::string& name) const { return tensors_.contains(name); }
 
   // The tensor's elements as float32, whatever they are stored as (F32, F16, BF16). NotFound when
-  // there is none; FailedPrecondition when its shape is not `shape` or its type is another.
+  // there is none; FailedPrecondition when its shape is not `shape` or its type is another;
+  // DataLoss when an element is NaN or infinite.
   absl::StatusOr<std::vector<float>> Read(const std::string& name,
                                           const std::vector<size_t>& shape) const;
 

@@ -69,6 +69,12 @@ absl::Status ModelRegistry::LoadDirectory(const std::string& directory) {
   }
   auto encoder = LoadEncoder(directory, options_.encoder);
   if (!encoder.ok()) return encoder.status();
+  const ModelInfo& info = (*encoder)->info();
+  if (info.dimension > kDimensionMax) {
+    return absl::FailedPreconditionError(
+        fmt::format("model '{}' has vectors of {} components ({} pooling); at most {} are allowed",
+                    info.name, info.dimension, info.pooling, kDimensionMax));
+  }
   return Add(std::make_unique<EncoderService>(*std::move(encoder), options_.service));
 }
 

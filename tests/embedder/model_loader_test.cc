@@ -65,7 +65,8 @@ TEST_F(ModelLoaderTest, LoadsATinyModelAndDescribesIt) {
 }
 
 TEST_F(ModelLoaderTest, EveryLevelAgreesWithTheScalarOneForEveryPooling) {
-  for (const char* pooling : {"mean", "cls", "max"}) {
+  for (const char* pooling : {"mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean",
+                              "lasttoken", "cls+max+mean"}) {
     for (const bool normalize : {true, false}) {
       Write({.pooling = pooling, .normalize = normalize});
       const std::vector<float> expected =
@@ -170,8 +171,22 @@ TEST_F(ModelLoaderTest, ModelsOfOtherKindsAreRefusedWithTheReason) {
       {"config.json", "{", "[", kDataLoss, "not a JSON object"},
       {"modules.json", "models.Pooling", "models.Dense", kUnsupported, "models.Dense"},
       {"modules.json", "1_Pooling", "../evil", kUnsupported, "../evil"},
+      {"config.json", "\"hidden_size\":64", "\"hidden_size\":32", kDataLoss,
+       "word_embedding_dimension is 64, but the model has 32"},
+      {"config.json", "\"intermediate_size\":100", "\"intermediate_size\":96", kUnsupported,
+       "intermediate.dense.weight' has shape [100, 64], expected [96, 64]"},
+      {"config.json", "\"type_vocab_size\":2", "\"type_vocab_size\":3", kUnsupported,
+       "token_type_embeddings.weight' has shape [2, 64], expected [3, 64]"},
+      {"config.json", "\"vocab_size\":64", "\"vocab_size\":63", kUnsupported,
+       "64 tokens, but the model only 63"},
       {"1_Pooling/config.json", "\"pooling_mode_mean_tokens\":true",
-       "\"pooling_mode_lasttoken\":true", kUnsupported, "lasttoken"},
+       "\"pooling_mode_mean_tokens\":false", kUnsupported, "no pooling mode is set"},
+      {"1_Pooling/config.json", "\"pooling_mode_mean_tokens\":true", "\"pooling_mode\":\"median\"",
+       kUnsupported, "\"median\""},
+      {"1_Pooling/config.json", "\"pooling_mode_mean_tokens\":true",
+       "\"pooling_mode\":[\"cls\",\"cls\"]", kDataLoss, "names 'cls' twice"},
+      {"1_Pooling/config.json", "\"pooling_mode_mean_tokens\":true",
+       "\"pooling_mode\":\"mean\",\"include_prompt\":false", kUnsupported, "include_prompt"},
       {"sentence_bert_config.json", "24", "1000", kDataLoss, "max_seq_length is 1000"},
       {"vocab.txt", "[SEP]", "[XXX]", kUnsupported, "[SEP]"},
   };

@@ -44,13 +44,29 @@ TEST_F(SafetensorsTest, ReadsFloatsOfEveryType) {
     ASSERT_THAT(values, IsOk());
     EXPECT_THAT(*values, ElementsAre(1, -2, 0.5f, 100));
   }
-  // 1, -2, the smallest subnormal and infinity as IEEE binary16.
+  // 1, -2, the smallest subnormal and the largest number of IEEE binary16.
   std::string half = WithHeader(R"({"h":{"dtype":"F16","shape":[4],"data_offsets":[0,8]}})", 0);
-  half += std::string("\x00\x3c\x00\xc0\x01\x00\x00\x7c", 8);
+  half += std::string("\x00\x3c\x00\xc0\x01\x00\xff\x7b", 8);
   const auto file = Open(half);
   ASSERT_THAT(file, IsOk());
-  EXPECT_THAT(*(*file)->Read("h", {4}),
-              ElementsAre(1, -2, 0x1p-24f, std::numeric_limits<float>::infinity()));
+  EXPECT_THAT(*(*file)->Read("h", {4}), ElementsAre(1, -2, 0x1p-24f, 65504));
+}
+
+TEST_F(SafetensorsTest, WeightsThatAreNoNumbersAreRefusedWithTheirPlace) {
+  constexpr absl::StatusCode kDataLoss = absl::StatusCode::kDataLoss;
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), infinity, -infinity}) {
+    for (const char* type : {"F32", "BF16"}) {
+      const auto file = Open(SafetensorsBytes({{"a", {{3}, {1, 2, bad}}}}, type));
+      ASSERT_THAT(file, IsOk());
+      EXPECT_THAT((*file)->Read("a", {3}), StatusIs(kDataLoss, "tensor 'a' has")) << bad << type;
+      EXPECT_THAT((*file)->Read("a", {3}), StatusIs(kDataLoss, "at position 2")) << bad << type;
+    }
+  }
+  // NaN as IEEE binary16.
+  std::string half = WithHeader(R"({"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})", 0);
+  half += std::string("\x00\x3c\x01\x7e", 4);
+  EXPECT_THAT((*Open(half))->Read("h", {2}), StatusIs(kDataLoss, "nan at position 1"));
 }
 
 TEST_F(SafetensorsTest, AMissingTensorAndAnotherShapeAreNamed) {

@@ -1,19 +1,20 @@
 #include "tests/support/tiny_model.h"
 
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <random>
+#include <sstream>
+#include <utility>
 
 namespace simile {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kPositions = 32;
-constexpr size_t kTokensMax = 24;
+constexpr size_t kMorePositions = 8;  // Than a text may have tokens.
 
 void Write(const std::string& path, const std::string& content) {
   std::ofstream(path, std::ios::binary) << content;
@@ -31,21 +32,35 @@ std::vector<std::string> Vocabulary() {
   return tokens;
 }
 
+// Sebastiano Vigna's splitmix64 (prng.di.unimi.it/splitmix64.c), as a function of its state.
+uint64_t SplitMix(uint64_t state) {
+  uint64_t mixed = state + 0x9e3779b97f4a7c15;
+  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+  return mixed ^ (mixed >> 31);
+}
+
 class Weights {
  public:
-  explicit Weights(const TinyModelOptions& options) : options_(options), random_(options.seed) {}
+  explicit Weights(const TinyModelOptions& options) : options_(options) {}
 
   void Add(const std::string& name, std::vector<size_t> shape, float centre, float spread) {
     size_t count = 1;
     for (const size_t extent : shape) count *= extent;
     TinyTensor tensor{.shape = std::move(shape)};
-    std::normal_distribution<float> normal(centre, spread);
-    for (size_t value = 0; value < count; ++value) tensor.values.push_back(normal(random_));
+    tensor.values.resize(count);
+    const uint64_t stream = options_.seed * 1000ull + tensors_.size();
+    for (size_t at = 0; at < count; ++at) {
+      const auto fraction = static_cast<float>(SplitMix((stream << 32) + at) >> 40) * 0x1p-24f;
+      tensor.values[at] = centre + (2 * fraction - 1) * spread;
+    }
     tensors_[options_.tensor_prefix + name] = std::move(tensor);
   }
 
+  // Outputs are about as large as inputs, as in a trained model.
   void AddDense(const std::string& name, size_t outputs, size_t inputs) {
-    Add(name + ".weight", {outputs, inputs}, 0, 0.15f);
+    Add(name + ".weight", {outputs, inputs}, 0,
+        static_cast<float>(1.5 / std::sqrt(static_cast<double>(inputs))));
     Add(name + ".bias", {outputs}, 0, 0.05f);
   }
 
@@ -58,9 +73,22 @@ class Weights {
 
  private:
   const TinyModelOptions& options_;
-  std::mt19937 random_;
   std::map<std::string, TinyTensor> tensors_;
 };
+
+Json PoolingJson(const TinyModelOptions& options) {
+  Json json = {{"word_embedding_dimension", options.hidden_size}};
+  Json names = Json::array();
+  std::istringstream list(options.pooling);
+  for (std::string name; std::getline(list, name, '+');) {
+    names.push_back(name);
+    const bool has_suffix = name == "lasttoken" || name.ends_with("_tokens");
+    const std::string suffix = name == "cls" ? "_token" : has_suffix ? "" : "_tokens";
+    if (!options.names_pooling) json["pooling_mode_" + name + suffix] = true;
+  }
+  if (options.names_pooling) json["pooling_mode"] = names.size() == 1 ? names[0] : names;
+  return json;
+}
 
 }  // namespace
 
@@ -70,12 +98,15 @@ std::string SafetensorsBytes(const std::map<std::string, TinyTensor>& tensors,
   std::string data;
   for (const auto& [name, tensor] : tensors) {
     const size_t begin = data.size();
-    for (const float value : tensor.values) {
-      const auto bits = std::bit_cast<uint32_t>(value);
-      char raw[4];
-      std::memcpy(raw, &bits, 4);
-      // The upper half of a float32 is its bfloat16.
-      data.append(type == "F32" ? raw : raw + 2, type == "F32" ? 4 : 2);
+    if (type == "F32") {
+      data.append(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * 4);
+    } else {
+      for (const float value : tensor.values) {
+        const auto bits = std::bit_cast<uint32_t>(value);
+        char raw[4];
+        std::memcpy(raw, &bits, 4);
+        data.append(raw + 2, 2);  // The upper half of a float32 is its bfloat16.
+      }
     }
     header[name] = {
         {"dtype", type}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
@@ -90,13 +121,14 @@ std::string SafetensorsBytes(const std::map<std::string, TinyTensor>& tensors,
 void WriteTinyModel(const std::string& directory, const TinyModelOptions& options) {
   std::filesystem::create_directories(directory + "/1_Pooling");
   const std::vector<std::string> vocabulary = Vocabulary();
+  const size_t positions = options.tokens_max + kMorePositions;
   Write(directory + "/config.json", Json{{"model_type", "bert"},
                                          {"hidden_size", options.hidden_size},
                                          {"num_hidden_layers", options.layer_count},
                                          {"num_attention_heads", options.head_count},
                                          {"intermediate_size", options.intermediate_size},
                                          {"vocab_size", vocabulary.size()},
-                                         {"max_position_embeddings", kPositions},
+                                         {"max_position_embeddings", positions},
                                          {"type_vocab_size", 2},
                                          {"hidden_act", "gelu"},
                                          {"layer_norm_eps", 1e-12}}
@@ -108,13 +140,9 @@ void WriteTinyModel(const std::string& directory, const TinyModelOptions& option
         {{"type", "sentence_transformers.models.Normalize"}, {"path", "2_Normalize"}});
   }
   Write(directory + "/modules.json", modules.dump());
-  Write(directory + "/sentence_bert_config.json", Json{{"max_seq_length", kTokensMax}}.dump());
-  Write(directory + "/1_Pooling/config.json",
-        Json{{"word_embedding_dimension", options.hidden_size},
-             {"pooling_mode_mean_tokens", options.pooling == "mean"},
-             {"pooling_mode_cls_token", options.pooling == "cls"},
-             {"pooling_mode_max_tokens", options.pooling == "max"}}
-            .dump());
+  Write(directory + "/sentence_bert_config.json",
+        Json{{"max_seq_length", options.tokens_max}}.dump());
+  Write(directory + "/1_Pooling/config.json", PoolingJson(options).dump());
   std::string lines;
   Json ids = Json::object();
   for (size_t id = 0; id < vocabulary.size(); ++id) {
@@ -135,7 +163,7 @@ void WriteTinyModel(const std::string& directory, const TinyModelOptions& option
   Weights weights(options);
   const size_t hidden = options.hidden_size, wide = options.intermediate_size;
   weights.Add("embeddings.word_embeddings.weight", {vocabulary.size(), hidden}, 0, 0.5f);
-  weights.Add("embeddings.position_embeddings.weight", {kPositions, hidden}, 0, 0.1f);
+  weights.Add("embeddings.position_embeddings.weight", {positions, hidden}, 0, 0.1f);
   weights.Add("embeddings.token_type_embeddings.weight", {2, hidden}, 0, 0.1f);
   weights.AddNorm("embeddings.LayerNorm");
   for (size_t layer = 0; layer < options.layer_count; ++layer) {

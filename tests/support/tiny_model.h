@@ -10,7 +10,9 @@ namespace simile {
 
 struct TinyModelOptions {
   uint32_t seed = 1;
-  std::string pooling = "mean";  // mean, cls or max.
+  // Names of pooling_mode, joined by "+". Written as flags unless `names_pooling`.
+  std::string pooling = "mean";
+  bool names_pooling = false;
   bool normalize = true;
   std::string tensor_prefix;  // "" or "bert.".
   std::string type = "F32";   // F32 or BF16.
@@ -19,10 +21,13 @@ struct TinyModelOptions {
   size_t head_count = 2;
   size_t intermediate_size = 100;
   size_t layer_count = 2;
+  size_t tokens_max = 24;
 };
 
-// Writes a sentence-transformers directory of a small random BERT: at most 24 tokens, a vocabulary
-// of a few dozen pieces.
+// Writes a sentence-transformers directory of a small random BERT with a vocabulary of 64 pieces.
+// Weights follow a rule that tests/embedder/make_shape_goldens.py repeats: element `at` of the n-th
+// tensor is centre + (2u - 1) * spread, where u is the upper 24 bits of splitmix64 of
+// (seed * 1000 + n) * 2^32 + at, as a fraction.
 void WriteTinyModel(const std::string& directory, const TinyModelOptions& options = {});
 
 // A safetensors file of the named tensors, as the format says.
