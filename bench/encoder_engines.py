@@ -33,7 +33,8 @@ class OnnxRuntime:
             if int8:
                 from onnxruntime.quantization import QuantType, quantize_dynamic
                 quantized = os.path.join(directory, "int8.onnx")
-                quantize_dynamic(path, quantized, weight_type=QuantType.QInt8)
+                quantize_dynamic(path, quantized, weight_type=QuantType.QInt8,
+                                 extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
                 path = quantized
             self.session = onnxruntime.InferenceSession(path, options,
                                                         providers=["CPUExecutionProvider"])
