@@ -20,14 +20,14 @@ EncodeCall::EncodeCall(std::span<const std::string_view> texts_of_caller,
 }
 
 absl::Status EncodeCall::CheckWanted() {
-  MutexLock lock(mutex_);
-  if (!status_.ok()) return status_;
+  if (absl::Status s = status(); !s.ok()) return s;
+  // Without the lock: the caller's function may look at the service, which looks at its calls.
   if (options.cancelled && options.cancelled()) {
-    status_ = absl::CancelledError("the caller no longer wants the vectors");
+    Fail(absl::CancelledError("the caller no longer wants the vectors"));
   } else if (std::chrono::steady_clock::now() >= options.deadline) {
-    status_ = absl::DeadlineExceededError("the deadline passed before the texts were embedded");
+    Fail(absl::DeadlineExceededError("the deadline passed before the texts were embedded"));
   }
-  return status_;
+  return status();
 }
 
 absl::Status EncodeCall::status() const {

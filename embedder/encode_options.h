@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace simile {
@@ -13,17 +15,23 @@ enum class EncodeLane { kQuery, kIngest };
 
 struct EncodeOptions {
   EncodeLane lane = EncodeLane::kQuery;
+  // Put before each text. None: the model's default prompt.
+  std::optional<std::string> prompt;
+  // Components that are kept of each vector, from the first, before it is scaled to length 1 again
+  // if the model does that. 0: all. A model must be trained for it (Matryoshka representations,
+  // arXiv 2205.13147).
+  size_t dimensions = 0;
   // When the lane is full: false refuses the call, true waits for room, in turn.
   bool waits_for_room = false;
   // Work not begun by then is dropped: DeadlineExceeded.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  // Asked before work begins and between micro-batches, from any thread; true drops the rest:
-  // Cancelled. May be empty.
+  // Asked before work begins and between micro-batches, from any thread and with no lock held; true
+  // drops the rest: Cancelled. May be empty.
   std::function<bool()> cancelled;
 };
 
 struct Embedding {
-  std::vector<float> vector;  // info().dimension floats.
+  std::vector<float> vector;  // info().dimension floats, or options.dimensions.
   uint32_t token_count = 0;   // Tokens the model saw, special tokens included.
   bool truncated = false;     // True when the text was longer than the model reads.
 };

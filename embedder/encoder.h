@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "embedder/prompt.h"
 #include "embedder/tokenizer.h"
 
 namespace simile {
@@ -27,6 +28,8 @@ struct ModelInfo {
   std::string fingerprint;      // 64 hex digits, SHA-256 over weights, tokenizer and settings.
   std::string instruction_set;  // The level of the kernels, e.g. "amx"; see EncoderSettings.
   std::string precision;        // Of products: "float32" or "bfloat16".
+  std::vector<Prompt> prompts;  // By name.
+  std::string default_prompt;   // The text put before texts that come without a prompt.
 };
 
 // Several token sequences laid end to end: no padding, no mask.
@@ -85,14 +88,14 @@ struct EncoderSettings {
 std::vector<std::string> EncoderLevels();
 
 // Loads a Hugging Face sentence-transformers directory (modules.json, config.json,
-// sentence_bert_config.json, 1_Pooling/config.json, vocab.txt or tokenizer.json,
-// model.safetensors) holding a BERT, pooling of any kind and optional normalisation.
-// NotFound when the directory or a file is missing; DataLoss when a file is damaged or truncated;
-// FailedPrecondition when the model is of a kind this encoder cannot run, or not at the level that
-// `settings` asks for; InvalidArgument when this machine has no such level; Internal when the level
-// gives another vector than plain loops do (model_self_test.h). The message names the file and the
-// reason. Cost: maps the weights and packs them once, and for the self-test once more for a moment
-// (about 0.7 s for 90 MB).
+// sentence_bert_config.json, config_sentence_transformers.json, 1_Pooling/config.json, vocab.txt or
+// tokenizer.json, model.safetensors) holding a BERT, pooling of any kind and optional
+// normalisation. NotFound when the directory or a file is missing; DataLoss when a file is damaged
+// or truncated; FailedPrecondition when the model is of a kind this encoder cannot run, or not at
+// the level that `settings` asks for; InvalidArgument when this machine has no such level; Internal
+// when the level gives another vector than plain loops do (model_self_test.h). The message names
+// the file and the reason. Cost: maps the weights and packs them once, and for the self-test once
+// more for a moment (about 0.7 s for 90 MB).
 absl::StatusOr<std::unique_ptr<Encoder>> LoadEncoder(const std::string& model_directory,
                                                      const EncoderSettings& settings = {});
 

@@ -17,6 +17,7 @@
 #include "embedder/lane_admission.h"
 #include "embedder/mutex.h"
 #include "embedder/physical_cores.h"
+#include "embedder/pooling.h"
 #include "embedder/utf8.h"
 #include "fmt/format.h"
 
@@ -64,9 +65,11 @@ class EncoderService::State {
 
   // On the caller's thread.
   absl::Status Enter(EncodeCall& call);
+  TokenSequence Tokenized(const EncodeCall& call, size_t position) const;
   Slice TokenizedSlice(EncodeCall& call, size_t first);
   absl::Status Enqueue(EncodeCall& call, Slice slice);
   absl::StatusOr<EncodeResult> Leave(EncodeCall& call);
+  void CutVectors(EncodeCall& call) const;
 
   // On a worker's thread.
   void Work();
@@ -136,6 +139,11 @@ EncoderService::State::~State() {
 absl::StatusOr<EncodeResult> EncoderService::State::Encode(std::span<const std::string_view> texts,
                                                            const EncodeOptions& options) {
   if (absl::Status s = CheckUtf8(texts); !s.ok()) return s;
+  if (options.dimensions > encoder_->info().dimension) {
+    return absl::InvalidArgumentError(fmt::format("{} dimensions are asked for; model '{}' has {}",
+                                                  options.dimensions, encoder_->info().name,
+                                                  encoder_->info().dimension));
+  }
   EncodeCall call(texts, options);
   if (absl::Status s = Enter(call); !s.ok()) return s;
   for (size_t next = 0; next < texts.size() && call.CheckWanted().ok();) {
@@ -153,12 +161,20 @@ absl::Status EncoderService::State::Enter(EncodeCall& call) {
   return absl::OkStatus();
 }
 
+TokenSequence EncoderService::State::Tokenized(const EncodeCall& call, size_t position) const {
+  const ModelInfo& info = encoder_->info();
+  const std::string_view text = call.texts[position];
+  const std::string& prompt =
+      call.options.prompt.has_value() ? *call.options.prompt : info.default_prompt;
+  if (prompt.empty()) return encoder_->tokenizer().Encode(text, info.tokens_max);
+  return encoder_->tokenizer().Encode(prompt + std::string(text), info.tokens_max);
+}
+
 EncoderService::State::Slice EncoderService::State::TokenizedSlice(EncodeCall& call, size_t first) {
   Slice slice{.end = first};
   while (slice.end < call.texts.size() && slice.tokens < options_.batch_tokens_max) {
     const size_t position = slice.end++;
-    TokenSequence sequence =
-        encoder_->tokenizer().Encode(call.texts[position], encoder_->info().tokens_max);
+    TokenSequence sequence = Tokenized(call, position);
     Embedding& embedding = call.result.embeddings[position];
     embedding.token_count = static_cast<uint32_t>(sequence.ids.size());
     embedding.truncated = sequence.truncated;
@@ -220,7 +236,15 @@ absl::StatusOr<EncodeResult> EncoderService::State::Leave(EncodeCall& call) {
   if (call.begun) {
     call.result.encode_time = Clock::now() - call.submitted - call.result.queue_time;
   }
+  if (call.options.dimensions > 0) CutVectors(call);
   return std::move(call.result);
+}
+
+void EncoderService::State::CutVectors(EncodeCall& call) const {
+  for (Embedding& embedding : call.result.embeddings) {
+    embedding.vector.resize(call.options.dimensions);
+    if (encoder_->info().normalized) ScaleToUnitLength(embedding.vector);
+  }
 }
 
 void EncoderService::State::Work() {

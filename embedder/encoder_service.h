@@ -58,9 +58,10 @@ class EncoderService {
   const Encoder& encoder() const;
 
   // Embeds `texts` and waits for the result. Each text must be valid UTF-8; InvalidArgument
-  // otherwise. A text longer than the model reads is cut and says so in `truncated`.
-  // ResourceExhausted when the lane is full and the call does not wait for room; once its first
-  // texts are admitted, a call is not refused any more.
+  // otherwise, and for more dimensions than the model has. A text longer than the model reads,
+  // prompt included, is cut and says so in `truncated`. ResourceExhausted when the lane is full and
+  // the call does not wait for room; once its first texts are admitted, a call is not refused any
+  // more.
   absl::StatusOr<EncodeResult> Encode(std::span<const std::string_view> texts,
                                       const EncodeOptions& options);
 

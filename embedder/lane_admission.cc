@@ -58,7 +58,9 @@ absl::Status LaneAdmission::WaitIn(Line& line, EncodeCall& call, embedder_intern
   absl::Status status;
   while (status.ok() && !(line.front() == &call && has_room())) {
     call.changed.wait_for(mutex, kWantedPoll);
+    mutex.unlock();
     status = call.CheckWanted();
+    mutex.lock();
   }
   std::erase(line, &call);
   TellFirst(line);

@@ -29,7 +29,8 @@ class LaneAdmission {
 
   // Before a slice of `tokens` is queued. ResourceExhausted with the numbers, or what ended the
   // call while it waited. Leaves `mutex` while it waits.
-  absl::Status Admit(EncodeCall& call, size_t tokens, embedder_internal::Mutex& mutex);
+  absl::Status Admit(EncodeCall& call, size_t tokens, embedder_internal::Mutex& mutex)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
   // The call is done.
   void Release(EncodeCall& call);
@@ -44,7 +45,8 @@ class LaneAdmission {
 
   absl::Status CheckRoom(const EncodeCall& call, size_t tokens) const;
   static absl::Status WaitIn(Line& line, EncodeCall& call, embedder_internal::Mutex& mutex,
-                             const std::function<bool()>& has_room);
+                             const std::function<bool()>& has_room)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   static void TellFirst(const Line& line);
 
   const EncodeLanes& lanes_;

@@ -23,6 +23,12 @@ bool Exists(const std::string& path) {
   return std::filesystem::exists(path, error);
 }
 
+const Json* Member(const Json& json, const char* key) {
+  if (!json.is_object()) return nullptr;
+  const auto found = json.find(key);
+  return found == json.end() || found->is_null() ? nullptr : &*found;
+}
+
 absl::Status ReadTransformer(const std::string& directory, ModelConfig& config) {
   auto file = JsonFile::Read(directory + "/config.json");
   if (!file.ok()) return file.status();
@@ -183,6 +189,38 @@ absl::Status ReadTokensMax(const std::string& directory, ModelConfig& config) {
   return absl::OkStatus();
 }
 
+absl::Status ReadPrompts(const std::string& directory, ModelConfig& config) {
+  const std::string path = directory + "/config_sentence_transformers.json";
+  if (!Exists(path)) return absl::OkStatus();
+  auto file = JsonFile::Read(path);
+  if (!file.ok()) return file.status();
+  const Json* prompts = Member(file->json(), "prompts");
+  if (prompts != nullptr && !prompts->is_object()) return file->Fail("'prompts' is not an object");
+  if (prompts != nullptr && prompts->size() > kPromptsMax) {
+    return file->Fail(
+        fmt::format("there are {} prompts; at most {} can be", prompts->size(), kPromptsMax));
+  }
+  const std::string default_name = file->StringOr("default_prompt_name", "");
+  if (!file->status().ok()) return file->status();
+  bool has_default = default_name.empty();
+  static const Json kNone = Json::object();
+  if (prompts == nullptr) prompts = &kNone;
+  for (const auto& [name, text] : prompts->items()) {
+    if (!text.is_string() ||
+        name.size() + text.get_ref<const std::string&>().size() > kPromptBytesMax) {
+      return file->Fail(fmt::format("prompt '{}' is not a text of at most {} bytes",
+                                    name.substr(0, 40), kPromptBytesMax));
+    }
+    config.prompts.push_back({.name = name, .text = text.get<std::string>()});
+    if (name != default_name) continue;
+    config.default_prompt = config.prompts.back().text;
+    has_default = true;
+  }
+  if (has_default) return absl::OkStatus();
+  return file->Fail(fmt::format("default_prompt_name is '{}', but there is no such prompt",
+                                default_name.substr(0, 40)));
+}
+
 absl::Status ReadFolding(const std::string& path, bool lowercase, const Json* strip_accents,
                          WordpieceSettings& settings) {
   const bool strips = strip_accents != nullptr && strip_accents->is_boolean()
@@ -213,12 +251,6 @@ absl::Status TakeVocabulary(const JsonFile& file, const Json& vocabulary,
     settings.vocabulary[id.get<size_t>()] = token;
   }
   return absl::OkStatus();
-}
-
-const Json* Member(const Json& json, const char* key) {
-  if (!json.is_object()) return nullptr;
-  const auto found = json.find(key);
-  return found == json.end() || found->is_null() ? nullptr : &*found;
 }
 
 bool BoolMember(const Json& json, const char* key, bool fallback) {
@@ -320,6 +352,7 @@ absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& directory) {
   if (absl::Status s = ReadTransformer(directory, config); !s.ok()) return s;
   if (absl::Status s = ReadModules(directory, config); !s.ok()) return s;
   if (absl::Status s = ReadTokensMax(directory, config); !s.ok()) return s;
+  if (absl::Status s = ReadPrompts(directory, config); !s.ok()) return s;
   return config;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "embedder/prompt.h"
 #include "embedder/wordpiece_tokenizer.h"
 
 namespace simile {
@@ -33,6 +34,8 @@ struct ModelConfig {
   size_t tokens_max = 0;          // Special tokens included.
   std::vector<Pooling> poolings;  // At least one; their vectors stand side by side.
   bool normalize = false;
+  std::vector<Prompt> prompts;  // By name.
+  std::string default_prompt;   // Its text; empty: none.
 
   size_t head_size() const { return hidden_size / head_count; }
   size_t dimension() const { return hidden_size * poolings.size(); }
@@ -44,10 +47,12 @@ inline constexpr size_t kLayerCountMax = 256;
 inline constexpr size_t kIntermediateSizeMax = 65'536;
 inline constexpr size_t kVocabularySizeMax = 1'000'000;
 inline constexpr size_t kPositionCountMax = 65'536;
+inline constexpr size_t kPromptsMax = 64;
+inline constexpr size_t kPromptBytesMax = 4'096;
 
-// Reads config.json, modules.json, sentence_bert_config.json and 1_Pooling/config.json of a
-// sentence-transformers directory. NotFound, DataLoss or FailedPrecondition (a model this encoder
-// cannot run); the message names file and reason.
+// Reads config.json, modules.json, sentence_bert_config.json, config_sentence_transformers.json and
+// 1_Pooling/config.json of a sentence-transformers directory. NotFound, DataLoss or
+// FailedPrecondition (a model this encoder cannot run); the message names file and reason.
 absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& directory);
 
 // Reads tokenizer.json, or vocab.txt and tokenizer_config.json. tokenizer.json's own truncation and

@@ -125,7 +125,9 @@ absl::StatusOr<std::unique_ptr<BertEncoder>> NewEncoder(const ModelFiles& files,
                  .parameter_count = files.weights->element_count(),
                  .fingerprint = files.fingerprint,
                  .instruction_set = kernels.name(),
-                 .precision = PrecisionName(kernels.precision())};
+                 .precision = PrecisionName(kernels.precision()),
+                 .prompts = config.prompts,
+                 .default_prompt = config.default_prompt};
   auto tokenizer = WordpieceTokenizer::Create(files.wordpieces);
   if (!tokenizer.ok()) {
     return absl::Status(
@@ -163,6 +165,7 @@ std::string ModelFingerprint(const ModelConfig& config, const WordpieceSettings&
   digest.Add(static_cast<uint64_t>(config.normalize ? 1 : 0));
   digest.Add(config.hidden_size);
   digest.Add(config.tokens_max);
+  if (!config.default_prompt.empty()) digest.Add(std::string_view(config.default_prompt));
   return digest.Hex();
 }
 

@@ -16,6 +16,8 @@ struct EncoderOptions {
   std::vector<std::string> inputs;
   std::string input;
   std::string model;
+  std::string prompt;
+  uint32_t dimensions = 0;
 };
 
 bool IsFile(const std::string& path) {
@@ -46,6 +48,8 @@ int Embed(CommandContext& context, const EncoderOptions& options) {
   for (const TextBatch& batch : BatchesOf(input->texts)) {
     v1::EmbedRequest request;
     request.set_model(options.model);
+    request.set_prompt(options.prompt);
+    request.set_dimensions(options.dimensions);
     for (size_t position = batch.first; position < batch.end; ++position) {
       request.add_texts(input->texts[position].text);
     }
@@ -110,8 +114,11 @@ void AddEncoderCommands(CLI::App& app, CommandContext& context) {
                      "what the file holds: lines (a text each) or jsonl ({\"text\": ...})")
         ->check(CLI::IsMember({"lines", "jsonl"}));
     command->add_option("--model", options->model, "model (default: the server's)");
+    return command;
   };
-  add("embed", "texts to vectors", Embed);
+  CLI::App* embed = add("embed", "texts to vectors", Embed);
+  embed->add_option("--prompt", options->prompt, "prompt of the model, by name; see model list");
+  embed->add_option("--dimensions", options->dimensions, "keep so many components (default: all)");
   add("tokenize", "texts to the tokens the model sees", Tokenize);
 }
 

@@ -8,6 +8,8 @@ namespace simile::cli {
 namespace {
 
 Json ModelJson(const v1::ModelInfo& model) {
+  Json prompts = Json::object();
+  for (const v1::Prompt& prompt : model.prompts()) prompts[prompt.name()] = prompt.text();
   return {{"name", model.name()},
           {"is_default", model.is_default()},
           {"dimension", model.dimension()},
@@ -16,7 +18,8 @@ Json ModelJson(const v1::ModelInfo& model) {
           {"normalized", model.normalized()},
           {"instruction_set", model.instruction_set()},
           {"precision", model.precision()},
-          {"fingerprint", model.fingerprint()}};
+          {"fingerprint", model.fingerprint()},
+          {"prompts", std::move(prompts)}};
 }
 
 int List(CommandContext& context) {

@@ -1,5 +1,6 @@
 #include "server/rpc/embedding_service.h"
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -17,12 +18,32 @@ namespace {
 // neither in the encoder nor by taking the threads of searches while it waits.
 constexpr size_t kQueryBytesMax = 64 * 1024;
 
+// None for "": the model's default.
+absl::StatusOr<std::optional<std::string>> PromptText(const ModelInfo& model,
+                                                      const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  std::string known;
+  for (const Prompt& prompt : model.prompts) {
+    if (prompt.name == name) return prompt.text;
+    known += (known.empty() ? "'" : ", '") + prompt.name + "'";
+  }
+  return InvalidField("prompt", fmt::format("model '{}' has no prompt '{}'; it has {}", model.name,
+                                            name, known.empty() ? "none" : known));
+}
+
 absl::StatusOr<v1::EmbedResponse> EmbedTexts(const Database& database,
                                              const v1::EmbedRequest& request, EncodeLane lane,
                                              const CallContext& context) {
   const auto model = database.models().Find(request.model());
   if (!model.ok()) return InField("model", model.status());
   if (absl::Status s = CheckBatchSize(request.texts_size(), "texts"); !s.ok()) return s;
+  const ModelInfo& info = (*model)->encoder().info();
+  const auto prompt = PromptText(info, request.prompt());
+  if (!prompt.ok()) return prompt.status();
+  if (request.dimensions() > info.dimension) {
+    return InvalidField("dimensions", fmt::format("{} dimensions are asked for; model '{}' has {}",
+                                                  request.dimensions(), info.name, info.dimension));
+  }
   std::vector<absl::Status> statuses;
   std::vector<std::string_view> texts;
   for (const std::string& text : request.texts()) {
@@ -33,8 +54,11 @@ absl::StatusOr<v1::EmbedResponse> EmbedTexts(const Database& database,
   EncodeResult encoded;
   Stopwatch embed_watch;
   if (!texts.empty()) {
-    auto result = (*model)->Encode(
-        texts, {.lane = lane, .deadline = context.deadline, .cancelled = context.cancelled});
+    auto result = (*model)->Encode(texts, {.lane = lane,
+                                           .prompt = *prompt,
+                                           .dimensions = request.dimensions(),
+                                           .deadline = context.deadline,
+                                           .cancelled = context.cancelled});
     if (!result.ok()) return WithRetryIfFull(result.status());
     encoded = *std::move(result);
   }
@@ -51,9 +75,9 @@ absl::StatusOr<v1::EmbedResponse> EmbedTexts(const Database& database,
     result.set_token_count(embedding.token_count);
     result.set_truncated(embedding.truncated);
   }
-  const ModelInfo& info = (*model)->encoder().info();
   response.set_model(info.name);
-  response.set_dimension(static_cast<uint32_t>(info.dimension));
+  response.set_dimension(request.dimensions() > 0 ? request.dimensions()
+                                                  : static_cast<uint32_t>(info.dimension));
   ToProto(StageTimings{.embed = embed_watch.Elapsed()}, *response.mutable_timings());
   return response;
 }
@@ -104,6 +128,12 @@ void ToProto(const ModelInfo& info, v1::ModelInfo& model) {
   model.set_fingerprint(info.fingerprint);
   model.set_instruction_set(info.instruction_set);
   model.set_precision(info.precision);
+  for (const Prompt& prompt : info.prompts) {
+    v1::Prompt& proto = *model.add_prompts();
+    proto.set_name(prompt.name);
+    proto.set_text(prompt.text);
+  }
+  model.set_default_prompt_text(info.default_prompt);
 }
 
 grpc::ServerUnaryReactor* EmbeddingService::Embed(grpc::CallbackServerContext* context,

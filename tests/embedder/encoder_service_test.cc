@@ -161,11 +161,6 @@ TEST_F(EncoderServiceTest, ResultsComeInTheOrderOfTheTexts) {
   EXPECT_EQ(service_->Statistics().bytes_queued, 0u);
 }
 
-TEST_F(EncoderServiceTest, NoTextsGiveNoVectors) {
-  Start({});
-  EXPECT_THAT(Encode({})->embeddings, SizeIs(0));
-}
-
 TEST_F(EncoderServiceTest, ThereIsAThreadPerCoreUnlessToldOtherwise) {
   Start({});
   EXPECT_GE(service_->Statistics().threads, 1u);
@@ -183,12 +178,6 @@ TEST_F(EncoderServiceTest, TruncationIsReported) {
   EXPECT_EQ(result->embeddings[0].token_count, kTokensMax);
   EXPECT_FALSE(result->embeddings[1].truncated);
   EXPECT_EQ(service_->Statistics().texts_truncated, 1u);
-}
-
-TEST_F(EncoderServiceTest, InvalidUtf8IsRefusedWithItsPosition) {
-  Start({.threads = 1});
-  EXPECT_THAT(Encode({"good", "\xff"}), StatusIs(absl::StatusCode::kInvalidArgument, "text 1"));
-  EXPECT_EQ(service_->Statistics().texts_encoded, 0u);
 }
 
 // No timer: what makes micro-batches full is that workers are busy.
@@ -383,6 +372,17 @@ TEST_F(EncoderServiceTest, AStreamThatWaitsForRoomGivesUpAtItsDeadlineAndOnCance
   gate().Open();
   EXPECT_THAT(busy.get(), IsOk());
   EXPECT_THAT(Encode({"text"}, kStream), IsOk());
+}
+
+TEST_F(EncoderServiceTest, WhoeverIsAskedWhetherACallIsWantedMayLookAtTheService) {
+  Start({.threads = 1, .queued_tokens_max = 3});
+  std::future<Result> busy = KeepBusy();
+  std::atomic<int> asked{0};
+  EncodeOptions looks = kStream;
+  looks.cancelled = [&] { return service_->Statistics().tokens_queued > 0 && ++asked == 3; };
+  EXPECT_THAT(Encode({"text"}, looks), StatusIs(absl::StatusCode::kCancelled, ""));
+  gate().Open();
+  EXPECT_THAT(busy.get(), IsOk());
 }
 
 TEST_F(EncoderServiceTest, ACallThatIsNotWantedIsNotBegun) {

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@
 
 namespace simile {
 namespace {
+
+using Json = nlohmann::json;
 
 constexpr absl::StatusCode kDataLoss = absl::StatusCode::kDataLoss;
 constexpr absl::StatusCode kUnsupported = absl::StatusCode::kFailedPrecondition;
@@ -194,6 +197,42 @@ TEST_F(ModelLoaderTest, ModelsOfOtherKindsAreRefusedWithTheReason) {
     Write();
     Replace(other.file, other.from, other.to);
     EXPECT_THAT(LoadEncoder(model()), StatusIs(other.code, other.reason)) << other.to;
+  }
+}
+
+TEST_F(ModelLoaderTest, PromptsAreReadAndTheDefaultOneBelongsToTheFingerprint) {
+  Write();
+  const std::string plain = (*LoadEncoder(model()))->info().fingerprint;
+  EXPECT_TRUE((*LoadEncoder(model()))->info().prompts.empty());
+  const std::string path = model() + "/config_sentence_transformers.json";
+  WriteFile(path, R"({"prompts": {"query": "q: ", "passage": ""}, "default_prompt_name": null})");
+  const auto encoder = LoadEncoder(model());
+  ASSERT_THAT(encoder, IsOk());
+  ASSERT_EQ((*encoder)->info().prompts.size(), 2u);
+  EXPECT_EQ((*encoder)->info().prompts[1].name, "query");
+  EXPECT_EQ((*encoder)->info().prompts[1].text, "q: ");
+  EXPECT_EQ((*encoder)->info().default_prompt, "");
+  EXPECT_EQ((*encoder)->info().fingerprint, plain);
+  WriteFile(path, R"({"prompts": {"query": "q: "}, "default_prompt_name": "query"})");
+  EXPECT_EQ((*LoadEncoder(model()))->info().default_prompt, "q: ");
+  EXPECT_NE((*LoadEncoder(model()))->info().fingerprint, plain);
+}
+
+TEST_F(ModelLoaderTest, PromptsThatDoNotFitAreRefusedWithTheReason) {
+  Json many = Json::object();
+  for (size_t number = 0; number <= kPromptsMax; ++number) many[std::to_string(number)] = "";
+  const std::pair<std::string, const char*> cases[] = {
+      {R"({"prompts": ["query"]})", "not an object"},
+      {R"({"prompts": {"query": 1}})", "'query' is not a text"},
+      {R"({"prompts": {"query": ")" + std::string(kPromptBytesMax, 'x') + "\"}}", "4096 bytes"},
+      {Json{{"prompts", many}}.dump(), "65 prompts; at most 64"},
+      {R"({"default_prompt_name": "query"})", "is 'query', but there is no such prompt"},
+      {R"({"default_prompt_name": 7})", "a string"},
+      {"[]", "not a JSON object"}};
+  for (const auto& [content, reason] : cases) {
+    Write();
+    WriteFile(model() + "/config_sentence_transformers.json", content);
+    EXPECT_THAT(LoadEncoder(model()), StatusIs(kDataLoss, reason)) << content.substr(0, 80);
   }
 }
 

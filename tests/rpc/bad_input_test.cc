@@ -212,6 +212,24 @@ TEST_F(BadInputTest, AnUnknownModel) {
               IsError(StatusCode::NOT_FOUND, "it has 'words'"));
 }
 
+TEST_F(BadInputTest, AnUnknownPromptAndTooManyDimensions) {
+  v1::EmbedRequest request;
+  request.add_texts("text");
+  request.set_prompt("passage");
+  v1::EmbedResponse response;
+  const grpc::Status no_prompt =
+      Call(*embedding_, &v1::EmbeddingService::Stub::Embed, request, response);
+  EXPECT_THAT(no_prompt, IsError(StatusCode::INVALID_ARGUMENT,
+                                 "'words' has no prompt 'passage'; it has 'query'"));
+  EXPECT_EQ(FieldOf(no_prompt), "prompt");
+  request.clear_prompt();
+  request.set_dimensions(65);
+  const grpc::Status too_many =
+      Call(*embedding_, &v1::EmbeddingService::Stub::Embed, request, response);
+  EXPECT_THAT(too_many, IsError(StatusCode::INVALID_ARGUMENT, "65 dimensions"));
+  EXPECT_EQ(FieldOf(too_many), "dimensions");
+}
+
 TEST_F(BadInputTest, TextForACollectionWithoutModel) {
   ExpectRefused("vectors", TextDocument("a", "text"), "has no model", "documents[0].vector");
   EXPECT_THAT(Search(TextSearch("vectors", "apple")),

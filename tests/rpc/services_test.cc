@@ -255,6 +255,28 @@ TEST_F(ServicesTest, TextsAreEmbeddedAndTokenizedWithoutBeingStored) {
   EXPECT_TRUE(models.models(0).is_default());
 }
 
+TEST_F(ServicesTest, ANamedPromptIsPutBeforeTheTextAndVectorsAreCut) {
+  v1::EmbedRequest request;
+  request.add_texts("apple");
+  request.set_prompt("query");
+  v1::EmbedResponse prompted, whole, cut;
+  ASSERT_TRUE(Call(*embedding_, &v1::EmbeddingService::Stub::Embed, request, prompted).ok());
+  request.clear_prompt();
+  request.set_texts(0, "find apple");
+  ASSERT_TRUE(Call(*embedding_, &v1::EmbeddingService::Stub::Embed, request, whole).ok());
+  EXPECT_EQ(prompted.results(0).float32_le(), whole.results(0).float32_le());
+  EXPECT_EQ(prompted.results(0).token_count(), 4u);
+  request.set_dimensions(8);
+  ASSERT_TRUE(Call(*embedding_, &v1::EmbeddingService::Stub::Embed, request, cut).ok());
+  EXPECT_EQ(cut.dimension(), 8u);
+  EXPECT_EQ(cut.results(0).float32_le().size(), 4 * 8u);
+
+  v1::ListModelsResponse models;
+  ASSERT_TRUE(Call(*embedding_, &v1::EmbeddingService::Stub::ListModels, {}, models).ok());
+  ASSERT_EQ(models.models(0).prompts_size(), 1);
+  EXPECT_EQ(models.models(0).prompts(0).text(), "find ");
+}
+
 TEST_F(ServicesTest, StatisticsCountWhatWasDone) {
   StoreFruit();
   ASSERT_TRUE(Search(TextSearch("texts", "apple")).ok());

@@ -49,7 +49,8 @@ HashingEncoder::HashingEncoder(const std::string& name, size_t dimension, size_t
             .tokens_max = tokens_max,
             .fingerprint = fingerprint,
             .instruction_set = "none",
-            .precision = "float32"},
+            .precision = "float32",
+            .prompts = {{.name = "query", .text = "find "}}},
       tokenizer_(std::make_unique<WordTokenizer>()) {}
 
 std::unique_ptr<Encoder::Workspace> HashingEncoder::NewWorkspace() const {
