@@ -194,18 +194,17 @@ absl::Status ReadPrompts(const std::string& directory, ModelConfig& config) {
   if (!Exists(path)) return absl::OkStatus();
   auto file = JsonFile::Read(path);
   if (!file.ok()) return file.status();
-  const Json* prompts = Member(file->json(), "prompts");
-  if (prompts != nullptr && !prompts->is_object()) return file->Fail("'prompts' is not an object");
-  if (prompts != nullptr && prompts->size() > kPromptsMax) {
+  const Json* given = Member(file->json(), "prompts");
+  const Json prompts = given != nullptr ? *given : Json::object();
+  if (!prompts.is_object()) return file->Fail("'prompts' is not an object");
+  if (prompts.size() > kPromptsMax) {
     return file->Fail(
-        fmt::format("there are {} prompts; at most {} can be", prompts->size(), kPromptsMax));
+        fmt::format("there are {} prompts; at most {} can be", prompts.size(), kPromptsMax));
   }
   const std::string default_name = file->StringOr("default_prompt_name", "");
   if (!file->status().ok()) return file->status();
   bool has_default = default_name.empty();
-  static const Json kNone = Json::object();
-  if (prompts == nullptr) prompts = &kNone;
-  for (const auto& [name, text] : prompts->items()) {
+  for (const auto& [name, text] : prompts.items()) {
     if (!text.is_string() ||
         name.size() + text.get_ref<const std::string&>().size() > kPromptBytesMax) {
       return file->Fail(fmt::format("prompt '{}' is not a text of at most {} bytes",
