@@ -8,15 +8,27 @@
 namespace simile {
 namespace {
 
+void PutOptionalString(ByteWriter& out, const std::optional<std::string>& text) {
+  out.Put(static_cast<uint8_t>(text.has_value() ? 1 : 0));
+  if (text.has_value()) out.PutString(*text);
+}
+
+std::optional<std::string> GetOptionalString(ByteReader& in) {
+  const auto is_there = in.Get<uint8_t>();
+  if (is_there > 1) in.Fail();
+  if (is_there != 1) return std::nullopt;
+  return std::string(in.GetString());
+}
+
 // Opens a record, lets `read` take it apart, and sees to it that nothing is missing or left.
 template <typename Record, typename Read>
 absl::StatusOr<Record> Decode(RecordKind kind, std::string_view sealed, const char* what,
                               Read read) {
-  const absl::StatusOr<std::string_view> body = OpenRecord(kind, sealed);
-  if (!body.ok()) return body.status();
-  ByteReader in(*body);
+  const absl::StatusOr<OpenedRecord> opened = OpenRecord(kind, sealed);
+  if (!opened.ok()) return opened.status();
+  ByteReader in(opened->body);
   Record record{};
-  read(in, record);
+  read(in, record, opened->version);
   if (!in.AtEnd()) return absl::DataLossError(fmt::format("the {} record does not parse", what));
   return record;
 }
@@ -36,24 +48,31 @@ std::string EncodeCollection(const CollectionRecord& record) {
   body.Put(record.index_ef_construction);
   body.Put(record.index_ef_search);
   body.Put(record.created_unix_ms);
+  PutOptionalString(body, record.query_prompt);
+  PutOptionalString(body, record.document_prompt);
+  body.PutString(record.model_precision);
   return SealRecord(RecordKind::kCollection, body.bytes());
 }
 
 absl::StatusOr<CollectionRecord> DecodeCollection(std::string_view record) {
-  return Decode<CollectionRecord>(RecordKind::kCollection, record, "collection",
-                                  [](ByteReader& in, CollectionRecord& out) {
-                                    out.id = in.Get<uint32_t>();
-                                    out.name = in.GetString();
-                                    out.model_name = in.GetString();
-                                    out.model_fingerprint = in.GetString();
-                                    out.dimension = in.Get<uint32_t>();
-                                    out.metric = in.Get<uint32_t>();
-                                    out.index_engine = in.Get<uint32_t>();
-                                    out.index_m = in.Get<uint32_t>();
-                                    out.index_ef_construction = in.Get<uint32_t>();
-                                    out.index_ef_search = in.Get<uint32_t>();
-                                    out.created_unix_ms = in.Get<int64_t>();
-                                  });
+  const auto read = [](ByteReader& in, CollectionRecord& out, uint8_t version) {
+    out.id = in.Get<uint32_t>();
+    out.name = in.GetString();
+    out.model_name = in.GetString();
+    out.model_fingerprint = in.GetString();
+    out.dimension = in.Get<uint32_t>();
+    out.metric = in.Get<uint32_t>();
+    out.index_engine = in.Get<uint32_t>();
+    out.index_m = in.Get<uint32_t>();
+    out.index_ef_construction = in.Get<uint32_t>();
+    out.index_ef_search = in.Get<uint32_t>();
+    out.created_unix_ms = in.Get<int64_t>();
+    if (version < 2) return;
+    out.query_prompt = GetOptionalString(in);
+    out.document_prompt = GetOptionalString(in);
+    out.model_precision = in.GetString();
+  };
+  return Decode<CollectionRecord>(RecordKind::kCollection, record, "collection", read);
 }
 
 std::string EncodeCounters(const CollectionCountersRecord& counters) {
@@ -64,11 +83,12 @@ std::string EncodeCounters(const CollectionCountersRecord& counters) {
 }
 
 absl::StatusOr<CollectionCountersRecord> DecodeCounters(std::string_view record) {
-  return Decode<CollectionCountersRecord>(RecordKind::kCounters, record, "counters",
-                                          [](ByteReader& in, CollectionCountersRecord& out) {
-                                            out.next_label = in.Get<uint64_t>();
-                                            out.document_count = in.Get<uint64_t>();
-                                          });
+  return Decode<CollectionCountersRecord>(
+      RecordKind::kCounters, record, "counters",
+      [](ByteReader& in, CollectionCountersRecord& out, uint8_t) {
+        out.next_label = in.Get<uint64_t>();
+        out.document_count = in.Get<uint64_t>();
+      });
 }
 
 std::string EncodeStoreState(const StoreStateRecord& state) {
@@ -80,7 +100,7 @@ std::string EncodeStoreState(const StoreStateRecord& state) {
 
 absl::StatusOr<StoreStateRecord> DecodeStoreState(std::string_view record) {
   return Decode<StoreStateRecord>(RecordKind::kStoreState, record, "state",
-                                  [](ByteReader& in, StoreStateRecord& out) {
+                                  [](ByteReader& in, StoreStateRecord& out, uint8_t) {
                                     out.last_sequence = in.Get<uint64_t>();
                                     out.next_collection_id = in.Get<uint32_t>();
                                   });
@@ -95,7 +115,7 @@ std::string EncodeIngestProgress(const IngestProgressRecord& progress) {
 
 absl::StatusOr<IngestProgressRecord> DecodeIngestProgress(std::string_view record) {
   return Decode<IngestProgressRecord>(RecordKind::kIngestProgress, record, "ingest progress",
-                                      [](ByteReader& in, IngestProgressRecord& out) {
+                                      [](ByteReader& in, IngestProgressRecord& out, uint8_t) {
                                         out.items_handled = in.Get<uint64_t>();
                                         out.updated_unix_s = in.Get<int64_t>();
                                       });
@@ -109,7 +129,7 @@ std::string EncodeLabel(uint64_t label) {
 
 absl::StatusOr<uint64_t> DecodeLabel(std::string_view record) {
   return Decode<uint64_t>(RecordKind::kLabel, record, "label",
-                          [](ByteReader& in, uint64_t& out) { out = in.Get<uint64_t>(); });
+                          [](ByteReader& in, uint64_t& out, uint8_t) { out = in.Get<uint64_t>(); });
 }
 
 }  // namespace simile

@@ -2,6 +2,7 @@
 #define SIMILE_STORAGE_COLLECTION_RECORD_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace simile {
@@ -13,13 +14,19 @@ struct CollectionRecord {
   std::string name;
   std::string model_name;         // Empty: vectors come from the client.
   std::string model_fingerprint;  // 64 hex digits, or empty.
-  uint32_t dimension = 0;
+  uint32_t dimension = 0;         // Of its vectors; at most the model's, whose vectors are cut.
   uint32_t metric = 0;
   uint32_t index_engine = 0;
   uint32_t index_m = 0;
   uint32_t index_ef_construction = 0;
   uint32_t index_ef_search = 0;
   int64_t created_unix_ms = 0;
+  // Put before each text. None: the model's default prompt, as in records of version 1.
+  std::optional<std::string> query_prompt;
+  std::optional<std::string> document_prompt;
+  // What the model's products were rounded to when the collection was made, e.g. "bfloat16"; empty
+  // without a model and in records of version 1.
+  std::string model_precision;
 
   bool operator==(const CollectionRecord&) const = default;
 };

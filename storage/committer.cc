@@ -164,6 +164,7 @@ absl::Status Committer::UpdateCollection(const CollectionRecord& record) {
     return absl::NotFoundError(fmt::format("there is no collection '{}'", record.name));
   }
   changed->index_ef_search = record.index_ef_search;
+  changed->query_prompt = record.query_prompt;
   rocksdb::WriteBatch batch;
   batch.Put(files_.meta(), CollectionKey(record.id), EncodeCollection(*changed));
   if (absl::Status s = WriteMeta(batch); !s.ok()) return s;

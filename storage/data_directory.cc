@@ -23,8 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Raised whenever an older program could not read what a newer one writes.
-constexpr int kFormatVersion = 1;
+// Raised whenever an older program could not read what a newer one writes. A directory of an older
+// format becomes one of this format when it is opened.
+constexpr int kFormatVersion = 2;
 constexpr char kFormatTitle[] = "simile data directory";
 
 absl::Status FileSystemError(const std::string& doing, int reason) {
@@ -65,7 +66,8 @@ absl::Status WriteDurably(const std::string& path, const std::string& content) {
   return absl::OkStatus();
 }
 
-absl::Status CheckFormat(const std::string& path) {
+// The version that the FORMAT file says, if it is one this program knows.
+absl::StatusOr<int> ReadFormat(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file.is_open()) return FileSystemError("opening " + path, errno);
   std::ostringstream content;
@@ -82,13 +84,13 @@ absl::Status CheckFormat(const std::string& path) {
   if (number < text.size()) {
     std::from_chars(text.data() + number, text.data() + text.size(), version);
   }
-  if (version != kFormatVersion) {
+  if (version < 1 || version > kFormatVersion) {
     return absl::FailedPreconditionError(fmt::format(
-        "{} says format {}, and this program knows format {}: use the program that wrote it, or a "
-        "newer one",
+        "{} says format {}, and this program knows formats 1 to {}: use the program that wrote it, "
+        "or a newer one",
         path, version, kFormatVersion));
   }
-  return absl::OkStatus();
+  return version;
 }
 
 // A directory of somebody else's files is not one to write into. A database is one too: ours is
@@ -139,9 +141,12 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::st
       pwrite(lock, holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size())) {
     return FileSystemError("writing " + lock_path, errno);
   }
-  const absl::Status format =
-      has_format ? CheckFormat(format_path) : WriteDurably(format_path, FormatText());
-  if (!format.ok()) return format;
+  if (has_format) {
+    const absl::StatusOr<int> version = ReadFormat(format_path);
+    if (!version.ok()) return version.status();
+    if (*version == kFormatVersion) return directory;
+  }
+  if (absl::Status s = WriteDurably(format_path, FormatText()); !s.ok()) return s;
   return directory;
 }
 

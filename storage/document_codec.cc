@@ -115,9 +115,9 @@ std::string EncodeDocument(const StoredDocument& document) {
 }
 
 absl::StatusOr<StoredDocument> DecodeDocument(std::string_view record) {
-  const absl::StatusOr<std::string_view> body = OpenRecord(RecordKind::kDocument, record);
-  if (!body.ok()) return body.status();
-  ByteReader in(*body);
+  const absl::StatusOr<OpenedRecord> opened = OpenRecord(RecordKind::kDocument, record);
+  if (!opened.ok()) return opened.status();
+  ByteReader in(opened->body);
   StoredDocument document;
   document.sequence = in.Get<uint64_t>();
   document.vector_source = static_cast<VectorSource>(in.Get<uint8_t>());
@@ -147,9 +147,9 @@ std::string EncodeVector(std::span<const float> vector) {
 }
 
 absl::StatusOr<std::vector<float>> DecodeVector(std::string_view record) {
-  const absl::StatusOr<std::string_view> body = OpenRecord(RecordKind::kVector, record);
-  if (!body.ok()) return body.status();
-  ByteReader in(*body);
+  const absl::StatusOr<OpenedRecord> opened = OpenRecord(RecordKind::kVector, record);
+  if (!opened.ok()) return opened.status();
+  ByteReader in(opened->body);
   const auto type = in.Get<uint8_t>();
   const size_t dimension = in.Get<uint32_t>();
   if (!in.ok() || type != kFloat32Type || in.remaining() != dimension * sizeof(float)) {

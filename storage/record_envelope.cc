@@ -8,21 +8,22 @@
 namespace simile {
 namespace {
 
-constexpr uint8_t kVersion = 1;
 constexpr size_t kChecksumBytes = sizeof(uint32_t);
 
 }  // namespace
 
+uint8_t RecordVersion(RecordKind kind) { return kind == RecordKind::kCollection ? 2 : 1; }
+
 std::string SealRecord(RecordKind kind, std::string_view body) {
   ByteWriter sealed;
   sealed.Put(static_cast<uint8_t>(kind));
-  sealed.Put(kVersion);
+  sealed.Put(RecordVersion(kind));
   sealed.PutRaw(body);
   sealed.Put(Crc32c(sealed.bytes()));
   return sealed.Take();
 }
 
-absl::StatusOr<std::string_view> OpenRecord(RecordKind kind, std::string_view record) {
+absl::StatusOr<OpenedRecord> OpenRecord(RecordKind kind, std::string_view record) {
   constexpr size_t kHeaderBytes = 2;
   if (record.size() < kHeaderBytes + kChecksumBytes) {
     return absl::DataLossError(fmt::format("the record has only {} bytes", record.size()));
@@ -38,11 +39,12 @@ absl::StatusOr<std::string_view> OpenRecord(RecordKind kind, std::string_view re
     return absl::DataLossError(fmt::format("the record is of kind {}, expected {}", found_kind,
                                            static_cast<uint8_t>(kind)));
   }
-  if (const auto version = static_cast<uint8_t>(checked[1]); version != kVersion) {
-    return absl::DataLossError(
-        fmt::format("the record has version {}; this program knows {}", version, kVersion));
+  const auto version = static_cast<uint8_t>(checked[1]);
+  if (version == 0 || version > RecordVersion(kind)) {
+    return absl::DataLossError(fmt::format("the record has version {}; this program knows 1 to {}",
+                                           version, RecordVersion(kind)));
   }
-  return checked.substr(kHeaderBytes);
+  return OpenedRecord{.version = version, .body = checked.substr(kHeaderBytes)};
 }
 
 }  // namespace simile

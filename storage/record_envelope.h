@@ -20,12 +20,20 @@ enum class RecordKind : uint8_t {
   kLabel = 7,
 };
 
+// The version in which records of a kind are written. Those from 1 on are read.
+uint8_t RecordVersion(RecordKind kind);
+
 // Puts a record's body behind its kind, version and CRC-32C (storage/README.md, "Envelope").
 std::string SealRecord(RecordKind kind, std::string_view body);
 
-// The body of a sealed record. DataLoss when it is too short, of another kind, of a version this
-// program does not know, or when the checksum does not fit.
-absl::StatusOr<std::string_view> OpenRecord(RecordKind kind, std::string_view record);
+struct OpenedRecord {
+  uint8_t version = 0;
+  std::string_view body;
+};
+
+// DataLoss when the record is too short, of another kind, of a version this program does not know,
+// or when the checksum does not fit.
+absl::StatusOr<OpenedRecord> OpenRecord(RecordKind kind, std::string_view record);
 
 }  // namespace simile
 

@@ -36,6 +36,23 @@ TEST(CodecTest, ACollectionComesBackAsItWas) {
   EXPECT_EQ(*decoded, SampleCollection());
 }
 
+TEST(CodecTest, ACollectionOfVersion1HasThePromptsOfItsModelAndNoPrecision) {
+  const auto samples = RecordSamples();
+  const auto old = std::ranges::find(samples, "collection, version 1", &RecordSample::name);
+  const auto decoded = DecodeCollection(old->record);
+  ASSERT_THAT(decoded, IsOk());
+  EXPECT_EQ(*decoded, SampleCollectionOfVersion1());
+  EXPECT_EQ(decoded->query_prompt, std::nullopt);
+}
+
+TEST(CodecTest, AnEmptyPromptIsNotAMissingOne) {
+  CollectionRecord record;
+  record.query_prompt = "";
+  const auto decoded = DecodeCollection(EncodeCollection(record));
+  ASSERT_THAT(decoded, IsOk());
+  EXPECT_EQ(*decoded, record);
+}
+
 TEST(CodecTest, AnEmptyCollectionComesBackAsItWas) {
   const auto decoded = DecodeCollection(EncodeCollection({}));
   ASSERT_THAT(decoded, IsOk());

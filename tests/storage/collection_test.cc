@@ -70,14 +70,16 @@ TEST_F(CollectionTest, CollectionsDoNotSeeEachOthersDocuments) {
   EXPECT_TRUE(Get(second, "a").has_value());
 }
 
-TEST_F(CollectionTest, AnUpdateChangesEfSearchAndNothingElse) {
+TEST_F(CollectionTest, AnUpdateChangesEfSearchAndQueryPromptAndNothingElse) {
   const uint32_t id = Create("texts");
   CollectionRecord expected = store_->Collections().front();
   Write(id, {Put("a", "text")});
   expected.index_ef_search = 333;
+  expected.query_prompt = "find ";
   CollectionRecord update = expected;
   update.name = "renamed";
   update.dimension = 77;
+  update.document_prompt = "about ";
   ASSERT_THAT(store_->UpdateCollection(update), IsOk());
   EXPECT_THAT(store_->Collections(), ElementsAre(expected));
   Reopen();

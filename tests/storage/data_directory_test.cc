@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -69,7 +70,20 @@ TEST_F(DataDirectoryTest, AnEmptyDirectoryIsTaken) {
 
 TEST_F(DataDirectoryTest, TheFormatFileHasTheTextTheReadmeSays) {
   ASSERT_THAT(Open(), IsOk());
-  EXPECT_EQ(ReadFile(FormatPath()), "simile data directory\nversion 1\ncrc32c a986492e\n");
+  EXPECT_EQ(ReadFile(FormatPath()), "simile data directory\nversion 2\ncrc32c 9d61e1b7\n");
+}
+
+TEST_F(DataDirectoryTest, AnOlderFormatIsTakenAndBecomesTheNewOne) {
+  WriteFormat("simile data directory\nversion 1\n");
+  ASSERT_EQ(ReadFile(FormatPath()), "simile data directory\nversion 1\ncrc32c a986492e\n");
+  ASSERT_THAT(Open(), IsOk());
+  EXPECT_THAT(ReadFile(FormatPath()), ::testing::HasSubstr("\nversion 2\n"));
+  EXPECT_THAT(Open(), IsOk());
+}
+
+TEST_F(DataDirectoryTest, AFormatBeforeTheFirstIsRefused) {
+  WriteFormat("simile data directory\nversion 0\n");
+  EXPECT_THAT(Open(), StatusIs(kFailedPrecondition, "says format 0"));
 }
 
 TEST_F(DataDirectoryTest, ADirectoryInUseIsRefusedNamingItsPathAndProcess) {
@@ -86,19 +100,19 @@ TEST_F(DataDirectoryTest, TheLockIsFreeOnceTheStoreIsClosed) {
 }
 
 TEST_F(DataDirectoryTest, TheLockIsFreeAfterAFailedOpen) {
-  WriteFormat("simile data directory\nversion 2\n");
-  ASSERT_THAT(Open(), StatusIs(kFailedPrecondition, "format 2"));
+  WriteFormat("simile data directory\nversion 3\n");
+  ASSERT_THAT(Open(), StatusIs(kFailedPrecondition, "format 3"));
   WriteFormat("simile data directory\nversion 1\n");
   EXPECT_THAT(Open(), IsOk());
 }
 
 TEST_F(DataDirectoryTest, ANewerFormatIsRefusedSayingWhatToDo) {
-  WriteFormat("simile data directory\nversion 2\n");
+  WriteFormat("simile data directory\nversion 3\n");
   const auto opened = Open();
   EXPECT_THAT(opened, StatusIs(kFailedPrecondition, FormatPath()));
   EXPECT_THAT(opened, StatusIs(kFailedPrecondition,
-                               "says format 2, and this program knows format 1: use the program "
-                               "that wrote it, or a newer one"));
+                               "says format 3, and this program knows formats 1 to 2: use the "
+                               "program that wrote it, or a newer one"));
   EXPECT_FALSE(fs::exists(DatabasePath())) << "written into a directory that was refused";
 }
 

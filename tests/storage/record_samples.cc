@@ -10,7 +10,7 @@
 
 namespace simile {
 
-CollectionRecord SampleCollection() {
+CollectionRecord SampleCollectionOfVersion1() {
   return {.id = 0x01020304,
           .name = "texts",
           .model_name = "mini",
@@ -22,6 +22,13 @@ CollectionRecord SampleCollection() {
           .index_ef_construction = 200,
           .index_ef_search = 64,
           .created_unix_ms = -2};
+}
+
+CollectionRecord SampleCollection() {
+  CollectionRecord record = SampleCollectionOfVersion1();
+  record.query_prompt = "find: ";
+  record.model_precision = "bfloat16";
+  return record;
 }
 
 StoredDocument SampleDocument() {
@@ -45,27 +52,39 @@ StoredDocument SampleDocument() {
 
 std::vector<RecordSample> RecordSamples() {
   const std::vector<float> vector = {1, -2.5f, 0.1f};
+  const auto decode_collection = [](std::string_view record) {
+    return DecodeCollection(record).status();
+  };
+  // The new version only added to the end: a flag for each prompt, one prompt, the precision.
+  const std::string collection = EncodeCollection(SampleCollection());
+  const size_t added_bytes = 1 + 4 + 6 + 1 + 4 + 8;
+  const std::string body = BodyOf(collection);
   return {
-      {"collection", RecordKind::kCollection, EncodeCollection(SampleCollection()),
-       [](std::string_view record) { return DecodeCollection(record).status(); }},
-      {"counters", RecordKind::kCounters, EncodeCounters({.next_label = 9, .document_count = 5}),
+      {"collection, version 1", RecordKind::kCollection, 1,
+       SealAs(1, 1, body.substr(0, body.size() - added_bytes)), decode_collection},
+      {"collection", RecordKind::kCollection, 2, collection, decode_collection},
+      {"counters", RecordKind::kCounters, 1, EncodeCounters({.next_label = 9, .document_count = 5}),
        [](std::string_view record) { return DecodeCounters(record).status(); }},
-      {"document", RecordKind::kDocument, EncodeDocument(SampleDocument()),
+      {"document", RecordKind::kDocument, 1, EncodeDocument(SampleDocument()),
        [](std::string_view record) { return DecodeDocument(record).status(); }},
-      {"vector", RecordKind::kVector, EncodeVector(vector),
+      {"vector", RecordKind::kVector, 1, EncodeVector(vector),
        [](std::string_view record) { return DecodeVector(record).status(); }},
-      {"ingest progress", RecordKind::kIngestProgress,
+      {"ingest progress", RecordKind::kIngestProgress, 1,
        EncodeIngestProgress({.items_handled = 1000, .updated_unix_s = 1'700'000'000}),
        [](std::string_view record) { return DecodeIngestProgress(record).status(); }},
-      {"state", RecordKind::kStoreState,
+      {"state", RecordKind::kStoreState, 1,
        EncodeStoreState({.last_sequence = 77, .next_collection_id = 3}),
        [](std::string_view record) { return DecodeStoreState(record).status(); }},
-      {"label", RecordKind::kLabel, EncodeLabel(42),
+      {"label", RecordKind::kLabel, 1, EncodeLabel(42),
        [](std::string_view record) { return DecodeLabel(record).status(); }},
   };
 }
 
 std::string BodyOf(const std::string& record) { return record.substr(2, record.size() - 6); }
+
+std::string Reseal(const RecordSample& sample, std::string_view body) {
+  return SealAs(static_cast<uint8_t>(sample.kind), sample.version, body);
+}
 
 std::string SealAs(uint8_t kind, uint8_t version, std::string_view body) {
   ByteWriter sealed;
