@@ -171,26 +171,46 @@ absl::Status BertEncoder::CheckBatch(const PackedBatch& batch,
   return absl::OkStatus();
 }
 
-absl::Status BertEncoder::Run(const PackedBatch& batch, Workspace& workspace,
-                              std::span<float> vectors) const {
-  Observer nobody;
-  return RunObserved(batch, workspace, vectors, nobody);
+absl::Status BertEncoder::CheckOptions(const EncoderRunOptions& options,
+                                       const PackedBatch& batch) const {
+  const size_t floats = batch.ids.size() * config_.hidden_size;
+  if (options.token_vectors.empty() || options.token_vectors.size() == floats) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("there is room for {} floats of tokens, but {} tokens need {}",
+                  options.token_vectors.size(), batch.ids.size(), floats));
 }
 
-absl::Status BertEncoder::RunInSteps(const PackedBatch& batch, Workspace& workspace,
-                                     std::span<float> vectors,
-                                     const std::function<void()>& between_steps) const {
-  class StepObserver final : public Observer {
+absl::Status BertEncoder::RunWith(const EncoderRunOptions& options, const PackedBatch& batch,
+                                  Workspace& workspace, std::span<float> vectors) const {
+  // Does what the options ask for on the way.
+  class OptionsObserver final : public Observer {
    public:
-    explicit StepObserver(const std::function<void()>& between_steps)
-        : between_steps_(between_steps) {}
-    void AfterStage(Stage) override { between_steps_(); }
+    OptionsObserver(const EncoderRunOptions& options, size_t layer_count)
+        : options_(options), layer_count_(layer_count) {}
+
+    void AfterStage(Stage) override {
+      if (options_.between_steps) options_.between_steps();
+    }
+    void AfterLayer(size_t layer, std::span<const float> rows) override {
+      if (layer != layer_count_ || options_.token_vectors.empty()) return;
+      std::ranges::copy(rows, options_.token_vectors.begin() + static_cast<ptrdiff_t>(copied_));
+      copied_ += rows.size();
+    }
 
    private:
-    const std::function<void()>& between_steps_;
+    const EncoderRunOptions& options_;
+    const size_t layer_count_;
+    size_t copied_ = 0;  // Floats of the passes before.
   };
-  StepObserver observer(between_steps);
+  if (absl::Status s = CheckOptions(options, batch); !s.ok()) return s;
+  OptionsObserver observer(options, layers_.size());
   return RunObserved(batch, workspace, vectors, observer);
+}
+
+std::span<const float> BertEncoder::InputVector(uint32_t id) const {
+  return std::span(words_).subspan(id * config_.hidden_size, config_.hidden_size);
 }
 
 absl::Status BertEncoder::RunObserved(const PackedBatch& batch, Workspace& workspace,

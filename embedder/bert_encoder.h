@@ -55,11 +55,11 @@ class BertEncoder final : public Encoder {
   const ModelInfo& info() const override { return info_; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   std::unique_ptr<Workspace> NewWorkspace() const override;
-  absl::Status Run(const PackedBatch& batch, Workspace& workspace,
-                   std::span<float> vectors) const override;
   // A step is a stage: at most about a third of a layer.
-  absl::Status RunInSteps(const PackedBatch& batch, Workspace& workspace, std::span<float> vectors,
-                          const std::function<void()>& between_steps) const override;
+  absl::Status RunWith(const EncoderRunOptions& options, const PackedBatch& batch,
+                       Workspace& workspace, std::span<float> vectors) const override;
+  // A row of the table of words, before position and norm.
+  std::span<const float> InputVector(uint32_t id) const override;
 
   absl::Status RunObserved(const PackedBatch& batch, Workspace& workspace, std::span<float> vectors,
                            Observer& observer) const;
@@ -94,6 +94,7 @@ class BertEncoder final : public Encoder {
                          size_t outputs_each, size_t inputs, PackedWeights& dense) const;
   absl::Status ReadNorm(const SafetensorsFile& file, const std::string& name, Norm& norm) const;
   absl::Status CheckBatch(const PackedBatch& batch, std::span<const float> vectors) const;
+  absl::Status CheckOptions(const EncoderRunOptions& options, const PackedBatch& batch) const;
   void RunPass(const PackedBatch& batch, size_t first, size_t end, Memory& memory,
                std::span<float> vectors, Observer& observer) const;
   void EmbedTokens(const Pass& pass, Memory& memory) const;

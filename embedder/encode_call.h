@@ -40,11 +40,12 @@ class EncodeCall {
   const std::chrono::steady_clock::time_point submitted = std::chrono::steady_clock::now();
 
   EncodeResult result;
-  bool admitted = false;      // Its bytes are counted in its lane.
-  bool begun = false;         // A worker has taken a text.
-  bool has_more = false;      // The caller waits to queue more texts.
-  size_t tokens_waiting = 0;  // Of its texts in the queue.
-  size_t unfinished = 0;      // Its texts in the queue and with workers.
+  bool admitted = false;           // Its bytes are counted in its lane.
+  bool begun = false;              // A worker has taken a text.
+  bool has_more = false;           // The caller waits to queue more texts.
+  size_t tokens_waiting = 0;       // Of its texts in the queue.
+  size_t token_vectors_count = 0;  // Tokens whose vectors it has asked for so far; the caller's.
+  size_t unfinished = 0;           // Its texts in the queue and with workers.
 
   std::condition_variable_any changed;  // Wakes the caller: any of these has changed, or room has.
 

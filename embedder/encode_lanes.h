@@ -27,8 +27,7 @@ struct MicroBatch {
 //    micro-batch of ingest is done. So ingest keeps a fifth of the tokens, however many queries
 //    come.
 // 3. A micro-batch has at most batch_tokens_max tokens (or one text), and no more than an even
-// share
-//    for each worker that would idle otherwise.
+//    share for each worker that would idle otherwise.
 //
 // Thread safety: none; the service guards it.
 class EncodeLanes {

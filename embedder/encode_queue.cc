@@ -13,6 +13,10 @@ size_t BucketOf(size_t tokens) { return tokens / kBucketTokens; }
 
 }  // namespace
 
+bool WaitingText::wants_token_vectors() const {
+  return std::ranges::any_of(recipients, &EncodeRecipient::wants_token_vectors);
+}
+
 EncodeQueue::EncodeQueue(size_t text_tokens_max) : buckets_(BucketOf(text_tokens_max) + 1) {}
 
 bool EncodeQueue::Add(std::vector<uint32_t> ids, const EncodeRecipient& recipient) {

@@ -18,6 +18,7 @@ class EncodeCall;
 struct EncodeRecipient {
   EncodeCall* call = nullptr;
   size_t position = 0;
+  bool wants_token_vectors = false;
 };
 
 // A text that waits for a worker, once for all who sent it.
@@ -25,6 +26,8 @@ struct WaitingText {
   std::vector<uint32_t> ids;
   std::vector<EncodeRecipient> recipients;
   uint64_t turn = 0;  // Lower: came earlier.
+
+  bool wants_token_vectors() const;  // One of the recipients does.
 };
 
 // The texts of one lane that no worker has taken. Equal ones are kept once: the same ids give the

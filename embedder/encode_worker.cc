@@ -1,20 +1,22 @@
 #include "embedder/encode_worker.h"
 
+#include <algorithm>
+
 namespace simile {
 
-absl::StatusOr<std::span<const float>> EncodeWorker::Run(
-    std::span<const WaitingText* const> texts, const std::function<void()>& between_steps) {
+absl::StatusOr<EncodedTexts> EncodeWorker::Run(std::span<const WaitingText* const> texts,
+                                               const std::function<void()>& between_steps) {
   return RunIn(memory_, texts, between_steps);
 }
 
-absl::StatusOr<std::span<const float>> EncodeWorker::RunBetweenSteps(
+absl::StatusOr<EncodedTexts> EncodeWorker::RunBetweenSteps(
     std::span<const WaitingText* const> texts) {
   return RunIn(memory_between_steps_, texts, {});
 }
 
-absl::StatusOr<std::span<const float>> EncodeWorker::RunIn(
-    Memory& memory, std::span<const WaitingText* const> texts,
-    const std::function<void()>& between_steps) const {
+absl::StatusOr<EncodedTexts> EncodeWorker::RunIn(Memory& memory,
+                                                 std::span<const WaitingText* const> texts,
+                                                 const std::function<void()>& between_steps) const {
   if (memory.workspace == nullptr) memory.workspace = encoder_.NewWorkspace();
   memory.ids.clear();
   memory.starts = {0};
@@ -23,12 +25,14 @@ absl::StatusOr<std::span<const float>> EncodeWorker::RunIn(
     memory.starts.push_back(static_cast<uint32_t>(memory.ids.size()));
   }
   memory.vectors.resize(texts.size() * encoder_.info().dimension);
-  const PackedBatch batch{.ids = memory.ids, .sequence_start = memory.starts};
-  const absl::Status status =
-      between_steps ? encoder_.RunInSteps(batch, *memory.workspace, memory.vectors, between_steps)
-                    : encoder_.Run(batch, *memory.workspace, memory.vectors);
+  const bool wants_tokens = std::ranges::any_of(
+      texts, [](const WaitingText* text) { return text->wants_token_vectors(); });
+  memory.token_vectors.resize(wants_tokens ? memory.ids.size() * encoder_.info().hidden_size : 0);
+  const absl::Status status = encoder_.RunWith(
+      {.token_vectors = memory.token_vectors, .between_steps = between_steps},
+      {.ids = memory.ids, .sequence_start = memory.starts}, *memory.workspace, memory.vectors);
   if (!status.ok()) return status;
-  return memory.vectors;
+  return EncodedTexts{.vectors = memory.vectors, .token_vectors = memory.token_vectors};
 }
 
 }  // namespace simile

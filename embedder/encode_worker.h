@@ -13,6 +13,12 @@
 
 namespace simile {
 
+// What the model gave for some texts.
+struct EncodedTexts {
+  std::span<const float> vectors;        // One for each text, end to end.
+  std::span<const float> token_vectors;  // One for each of their tokens, or none at all.
+};
+
 // The memory in which one thread takes texts through the model. It grows to the largest pass and is
 // used again, so that nothing is allocated per pass.
 //
@@ -22,13 +28,13 @@ class EncodeWorker {
   // `encoder` must outlive the worker.
   explicit EncodeWorker(const Encoder& encoder) : encoder_(encoder) {}
 
-  // The vectors of the texts, end to end, until the next call. `between_steps` is called as
-  // Encoder::RunInSteps says, and may call RunBetweenSteps.
-  absl::StatusOr<std::span<const float>> Run(std::span<const WaitingText* const> texts,
-                                             const std::function<void()>& between_steps);
+  // What it returns stays until the next call. `between_steps` is called as EncoderRunOptions says,
+  // and may call RunBetweenSteps.
+  absl::StatusOr<EncodedTexts> Run(std::span<const WaitingText* const> texts,
+                                   const std::function<void()>& between_steps);
 
   // The same for texts that are served in the middle of a Run, in memory of their own.
-  absl::StatusOr<std::span<const float>> RunBetweenSteps(std::span<const WaitingText* const> texts);
+  absl::StatusOr<EncodedTexts> RunBetweenSteps(std::span<const WaitingText* const> texts);
 
  private:
   struct Memory {
@@ -36,11 +42,11 @@ class EncodeWorker {
     std::vector<uint32_t> ids;
     std::vector<uint32_t> starts;
     std::vector<float> vectors;
+    std::vector<float> token_vectors;
   };
 
-  absl::StatusOr<std::span<const float>> RunIn(Memory& memory,
-                                               std::span<const WaitingText* const> texts,
-                                               const std::function<void()>& between_steps) const;
+  absl::StatusOr<EncodedTexts> RunIn(Memory& memory, std::span<const WaitingText* const> texts,
+                                     const std::function<void()>& between_steps) const;
 
   const Encoder& encoder_;
   Memory memory_;

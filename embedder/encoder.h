@@ -23,6 +23,7 @@ struct ModelInfo {
   std::string pooling;       // "mean", "cls", ...; several joined by "+".
   bool normalized = false;   // True when vectors are scaled to length 1.
   size_t dimension = 0;      // Floats per vector.
+  size_t hidden_size = 0;    // Floats per token.
   size_t tokens_max = 0;     // Longer texts are cut, special tokens included.
   size_t parameter_count = 0;
   std::string fingerprint;      // 64 hex digits, SHA-256 over weights, tokenizer and settings.
@@ -39,6 +40,17 @@ struct PackedBatch {
       sequence_start;  // One more entry than sequences; the last is ids.size().
 
   size_t sequence_count() const { return sequence_start.empty() ? 0 : sequence_start.size() - 1; }
+};
+
+// What a run does beside giving a vector to each sequence.
+struct EncoderRunOptions {
+  // Where the rows of all ids go as they leave the last layer, before pooling: ids.size() *
+  // info().hidden_size floats. Empty: nowhere.
+  std::span<float> token_vectors;
+  // Called on this thread between steps of a few milliseconds, if the encoder has them. It may Run
+  // other batches, with other workspaces: so something urgent need not wait for a long batch. May
+  // be empty.
+  std::function<void()> between_steps;
 };
 
 // A loaded model: tokenizer, weights and kernels.
@@ -63,17 +75,17 @@ class Encoder {
   // a sequence has the same bits whatever else is in the batch. Every sequence must have 1 to
   // info().tokens_max ids below tokenizer().vocabulary_size(), and `vectors` must have
   // sequence_count() * dimension floats: InvalidArgument otherwise, and nothing is written.
-  virtual absl::Status Run(const PackedBatch& batch, Workspace& workspace,
-                           std::span<float> vectors) const = 0;
-
-  // The same in steps of a few milliseconds, between which `between_steps` is called on this
-  // thread. It may Run other batches, with other workspaces: so something urgent need not wait for
-  // a long batch. An encoder that has no steps never calls it.
-  virtual absl::Status RunInSteps(const PackedBatch& batch, Workspace& workspace,
-                                  std::span<float> vectors,
-                                  const std::function<void()>& /*between_steps*/) const {
-    return Run(batch, workspace, vectors);
+  absl::Status Run(const PackedBatch& batch, Workspace& workspace, std::span<float> vectors) const {
+    return RunWith({}, batch, workspace, vectors);
   }
+
+  // The same with more to it.
+  virtual absl::Status RunWith(const EncoderRunOptions& options, const PackedBatch& batch,
+                               Workspace& workspace, std::span<float> vectors) const = 0;
+
+  // The row that stands for a token before it has a context: info().hidden_size floats. `id` must
+  // be below tokenizer().vocabulary_size().
+  virtual std::span<const float> InputVector(uint32_t id) const = 0;
 };
 
 struct EncoderSettings {

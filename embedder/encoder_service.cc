@@ -60,13 +60,14 @@ class EncoderService::State {
     size_t texts_truncated = 0;
     size_t end = 0;  // Position behind the last text, also of those whose vector is known.
   };
-  using RunTexts =
-      std::function<absl::StatusOr<std::span<const float>>(std::span<const WaitingText* const>)>;
+  using RunTexts = std::function<absl::StatusOr<EncodedTexts>(std::span<const WaitingText* const>)>;
 
   // On the caller's thread.
   absl::Status Enter(EncodeCall& call);
   TokenSequence Tokenized(const EncodeCall& call, size_t position) const;
   Slice TokenizedSlice(EncodeCall& call, size_t first);
+  absl::Status AddTokens(EncodeCall& call, const std::vector<uint32_t>& ids,
+                         Embedding& embedding) const;
   absl::Status Enqueue(EncodeCall& call, Slice slice);
   absl::StatusOr<EncodeResult> Leave(EncodeCall& call);
   void CutVectors(EncodeCall& call) const;
@@ -78,7 +79,7 @@ class EncoderService::State {
   void NoteTaken(const MicroBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Process(const MicroBatch& batch, const RunTexts& run);
   void HandOut(const MicroBatch& batch, std::span<const WaitingText* const> texts,
-               const absl::StatusOr<std::span<const float>>& vectors);
+               const absl::StatusOr<EncodedTexts>& encoded);
   void Finish(const MicroBatch& batch, std::span<const WaitingText* const> encoded);
 
   LaneAdmission& AdmissionOf(EncodeLane lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -171,6 +172,7 @@ TokenSequence EncoderService::State::Tokenized(const EncodeCall& call, size_t po
 }
 
 EncoderService::State::Slice EncoderService::State::TokenizedSlice(EncodeCall& call, size_t first) {
+  const bool wants_context = call.options.token_vectors == TokenVectors::kContextual;
   Slice slice{.end = first};
   while (slice.end < call.texts.size() && slice.tokens < options_.batch_tokens_max) {
     const size_t position = slice.end++;
@@ -179,7 +181,13 @@ EncoderService::State::Slice EncoderService::State::TokenizedSlice(EncodeCall& c
     embedding.token_count = static_cast<uint32_t>(sequence.ids.size());
     embedding.truncated = sequence.truncated;
     slice.texts_truncated += sequence.truncated ? 1 : 0;
-    if (call.options.lane == EncodeLane::kQuery) {
+    if (call.options.token_vectors != TokenVectors::kNone) {
+      if (absl::Status s = AddTokens(call, sequence.ids, embedding); !s.ok()) {
+        call.Fail(s);
+        return slice;
+      }
+    }
+    if (call.options.lane == EncodeLane::kQuery && !wants_context) {
       if (auto known = query_cache_.Find(sequence.ids); known.has_value()) {
         embedding.vector = *std::move(known);
         continue;
@@ -189,6 +197,25 @@ EncoderService::State::Slice EncoderService::State::TokenizedSlice(EncodeCall& c
     slice.texts.emplace_back(position, std::move(sequence.ids));
   }
   return slice;
+}
+
+// Notes the tokens of a text, and the vectors that they have without the model.
+absl::Status EncoderService::State::AddTokens(EncodeCall& call, const std::vector<uint32_t>& ids,
+                                              Embedding& embedding) const {
+  call.token_vectors_count += ids.size();
+  if (call.token_vectors_count > options_.token_vectors_max) {
+    return absl::InvalidArgumentError(fmt::format(
+        "vectors of more than {} tokens are asked for, special ones included; at most that many "
+        "are possible in one call: send fewer texts at a time",
+        options_.token_vectors_max));
+  }
+  embedding.token_ids = ids;
+  if (call.options.token_vectors != TokenVectors::kInput) return absl::OkStatus();
+  for (const uint32_t id : ids) {
+    const std::span<const float> vector = encoder_->InputVector(id);
+    embedding.token_vectors.insert(embedding.token_vectors.end(), vector.begin(), vector.end());
+  }
+  return absl::OkStatus();
 }
 
 // Puts the slice into the queue, and returns when it is time for the next one.
@@ -207,8 +234,11 @@ absl::Status EncoderService::State::Enqueue(EncodeCall& call, Slice slice) {
   for (auto& [position, ids] : slice.texts) {
     call.tokens_waiting += ids.size();
     ++call.unfinished;
-    const bool is_new =
-        lanes_.Add(call.options.lane, std::move(ids), {.call = &call, .position = position});
+    const bool is_new = lanes_.Add(
+        call.options.lane, std::move(ids),
+        {.call = &call,
+         .position = position,
+         .wants_token_vectors = call.options.token_vectors == TokenVectors::kContextual});
     ++(is_new ? new_texts : statistics_.texts_shared);
   }
   queries_wait_ = lanes_.has_queries();
@@ -311,21 +341,28 @@ void EncoderService::State::Process(const MicroBatch& batch, const RunTexts& run
 
 void EncoderService::State::HandOut(const MicroBatch& batch,
                                     std::span<const WaitingText* const> texts,
-                                    const absl::StatusOr<std::span<const float>>& vectors) {
-  const size_t dimension = encoder_->info().dimension;
+                                    const absl::StatusOr<EncodedTexts>& encoded) {
+  const ModelInfo& info = encoder_->info();
+  size_t first_token = 0;
   for (size_t at = 0; at < texts.size(); ++at) {
-    for (const EncodeRecipient& recipient : texts[at]->recipients) {
-      if (!vectors.ok()) {
+    const WaitingText& text = *texts[at];
+    for (const EncodeRecipient& recipient : text.recipients) {
+      if (!encoded.ok()) {
         // Tokenizer and encoder belong together, so that a batch is never refused.
         recipient.call->Fail(absl::InternalError("the model refused its tokens"));
         continue;
       }
-      const std::span<const float> vector = vectors->subspan(at * dimension, dimension);
-      recipient.call->result.embeddings[recipient.position].vector.assign(vector.begin(),
-                                                                          vector.end());
+      Embedding& embedding = recipient.call->result.embeddings[recipient.position];
+      const auto vector = encoded->vectors.subspan(at * info.dimension, info.dimension);
+      embedding.vector.assign(vector.begin(), vector.end());
+      if (!recipient.wants_token_vectors) continue;
+      const auto rows = encoded->token_vectors.subspan(first_token * info.hidden_size,
+                                                       text.ids.size() * info.hidden_size);
+      embedding.token_vectors.assign(rows.begin(), rows.end());
     }
-    if (vectors.ok() && batch.lane == EncodeLane::kQuery) {
-      query_cache_.Put(texts[at]->ids, vectors->subspan(at * dimension, dimension));
+    first_token += text.ids.size();
+    if (encoded.ok() && batch.lane == EncodeLane::kQuery) {
+      query_cache_.Put(text.ids, encoded->vectors.subspan(at * info.dimension, info.dimension));
     }
   }
 }

@@ -20,6 +20,7 @@ struct EncoderServiceOptions {
   // Of each lane by itself; a call that finds its lane empty passes, however large it is.
   size_t queued_tokens_max = 256 * 1024;    // Of texts that wait or are being encoded.
   size_t queued_bytes_max = 256ull << 20;   // Of all texts of the calls that are admitted.
+  size_t token_vectors_max = 4'096;         // Tokens of one call that wants vectors of them.
   size_t query_cache_entries_max = 10'000;  // Vectors of queries kept for the next time.
   size_t query_cache_bytes_max = 16ull << 20;
 };
@@ -58,10 +59,10 @@ class EncoderService {
   const Encoder& encoder() const;
 
   // Embeds `texts` and waits for the result. Each text must be valid UTF-8; InvalidArgument
-  // otherwise, and for more dimensions than the model has. A text longer than the model reads,
-  // prompt included, is cut and says so in `truncated`. ResourceExhausted when the lane is full and
-  // the call does not wait for room; once its first texts are admitted, a call is not refused any
-  // more.
+  // otherwise, for more dimensions than the model has, and for vectors of more tokens than the
+  // option token_vectors_max. A text longer than the model reads, prompt included, is cut and says
+  // so in `truncated`. ResourceExhausted when the lane is full and the call does not wait for room;
+  // once its first texts are admitted, a call is not refused any more.
   absl::StatusOr<EncodeResult> Encode(std::span<const std::string_view> texts,
                                       const EncodeOptions& options);
 

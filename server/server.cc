@@ -35,7 +35,8 @@ absl::StatusOr<std::unique_ptr<ModelRegistry>> LoadModels(const ServerOptions& o
                                 .encoder = {.float32_only = options.encoder_precision == "float32"},
                                 .service = {.threads = options.encoder_threads,
                                             .queued_tokens_max = kEncoderQueuedTokensMax,
-                                            .queued_bytes_max = kEncoderQueuedBytesMax}};
+                                            .queued_bytes_max = kEncoderQueuedBytesMax,
+                                            .token_vectors_max = kTokenVectorsMax}};
   if (options.encoder_isa != "auto") registry.encoder.level = options.encoder_isa;
   auto models = std::make_unique<ModelRegistry>(std::move(registry));
   if (options.model.empty()) return models;

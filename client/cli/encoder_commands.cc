@@ -18,7 +18,12 @@ struct EncoderOptions {
   std::string model;
   std::string prompt;
   uint32_t dimensions = 0;
+  std::string tokens;
 };
+
+// A server of this version gives the vectors of 4,096 tokens a call, and no BERT reads more than
+// 512 of a text.
+constexpr size_t kTokenBatchTexts = 8;
 
 bool IsFile(const std::string& path) {
   std::error_code ignored;
@@ -40,16 +45,43 @@ absl::StatusOr<TextInput> InputOf(const EncoderOptions& options) {
   return input;
 }
 
+void AddRows(const v1::EmbedResponse::Result& result, size_t index, bool of_tokens,
+             Output& output) {
+  if (!of_tokens) {
+    output.Add({{"index", index},
+                {"token_count", result.token_count()},
+                {"truncated", result.truncated()},
+                {"vector", VectorJson(result.float32_le())}});
+    return;
+  }
+  for (int position = 0; position < result.tokens_size(); ++position) {
+    const v1::EmbedResponse::Token& token = result.tokens(position);
+    output.Add({{"index", index},
+                {"position", position},
+                {"id", token.id()},
+                {"token", token.text()},
+                {"vector", VectorJson(token.float32_le())}});
+  }
+}
+
 int Embed(CommandContext& context, const EncoderOptions& options) {
   const auto input = InputOf(options);
   if (!input.ok()) return CommandContext::Fail(input.status());
   size_t bad_count = input->bad_count;
-  Output output = context.NewOutput({"index", "token_count", "truncated", "vector"});
-  for (const TextBatch& batch : BatchesOf(input->texts)) {
+  const bool of_tokens = !options.tokens.empty();
+  Output output = context.NewOutput(
+      of_tokens ? std::vector<std::string>{"index", "position", "id", "token", "vector"}
+                : std::vector<std::string>{"index", "token_count", "truncated", "vector"});
+  for (const TextBatch& batch :
+       BatchesOf(input->texts, of_tokens ? kTokenBatchTexts : kBatchTexts)) {
     v1::EmbedRequest request;
     request.set_model(options.model);
     request.set_prompt(options.prompt);
     request.set_dimensions(options.dimensions);
+    if (of_tokens) {
+      request.set_token_vectors(options.tokens == "input" ? v1::TOKEN_VECTORS_INPUT
+                                                          : v1::TOKEN_VECTORS_CONTEXTUAL);
+    }
     for (size_t position = batch.first; position < batch.end; ++position) {
       request.add_texts(input->texts[position].text);
     }
@@ -63,10 +95,7 @@ int Embed(CommandContext& context, const EncoderOptions& options) {
         CommandContext::Say(fmt::format("input {}: {}", index, result.status().message()));
         continue;
       }
-      output.Add({{"index", index},
-                  {"token_count", result.token_count()},
-                  {"truncated", result.truncated()},
-                  {"vector", VectorJson(result.float32_le())}});
+      AddRows(result, index, of_tokens, output);
     }
   }
   return bad_count > 0 ? kExitPartial : kExitOk;
@@ -79,6 +108,7 @@ int Tokenize(CommandContext& context, const EncoderOptions& options) {
   for (const TextBatch& batch : BatchesOf(input->texts)) {
     v1::TokenizeRequest request;
     request.set_model(options.model);
+    request.set_prompt(options.prompt);
     for (size_t position = batch.first; position < batch.end; ++position) {
       request.add_texts(input->texts[position].text);
     }
@@ -114,11 +144,16 @@ void AddEncoderCommands(CLI::App& app, CommandContext& context) {
                      "what the file holds: lines (a text each) or jsonl ({\"text\": ...})")
         ->check(CLI::IsMember({"lines", "jsonl"}));
     command->add_option("--model", options->model, "model (default: the server's)");
+    command->add_option("--prompt", options->prompt,
+                        "prompt of the model, by name; see model list (default: the model's)");
     return command;
   };
   CLI::App* embed = add("embed", "texts to vectors", Embed);
-  embed->add_option("--prompt", options->prompt, "prompt of the model, by name; see model list");
   embed->add_option("--dimensions", options->dimensions, "keep so many components (default: all)");
+  embed
+      ->add_option("--tokens", options->tokens,
+                   "a vector for each token instead: contextual (among its neighbours) or input")
+      ->check(CLI::IsMember({"contextual", "input"}));
   add("tokenize", "texts to the tokens the model sees", Tokenize);
 }
 

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-constexpr size_t kBatchTexts = 256;
 constexpr size_t kBatchBytes = 1 << 20;
 
 // The text and id of a line; false when it is not what it should be.
@@ -53,13 +52,13 @@ absl::StatusOr<TextInput> ReadTexts(const std::string& path, bool json_lines) {
   return input;
 }
 
-std::vector<TextBatch> BatchesOf(const std::vector<InputText>& texts) {
+std::vector<TextBatch> BatchesOf(const std::vector<InputText>& texts, size_t texts_max) {
   std::vector<TextBatch> batches;
   size_t bytes = 0;
   for (size_t position = 0; position < texts.size(); ++position) {
     const size_t size = texts[position].text.size();
     if (batches.empty() || bytes + size > kBatchBytes ||
-        batches.back().end - batches.back().first == kBatchTexts) {
+        batches.back().end - batches.back().first == texts_max) {
       batches.push_back({.first = position, .end = position});
       bytes = 0;
     }

@@ -25,12 +25,14 @@ struct TextInput {
 // and an optional "id". NotFound when the file cannot be opened.
 absl::StatusOr<TextInput> ReadTexts(const std::string& path, bool json_lines);
 
-// Cuts `texts` into runs that fit one request: [first, end) positions.
+// Cuts `texts` into runs that fit one request, of at most `texts_max`: [first, end) positions.
 struct TextBatch {
   size_t first = 0;
   size_t end = 0;
 };
-std::vector<TextBatch> BatchesOf(const std::vector<InputText>& texts);
+inline constexpr size_t kBatchTexts = 256;
+std::vector<TextBatch> BatchesOf(const std::vector<InputText>& texts,
+                                 size_t texts_max = kBatchTexts);
 
 }  // namespace simile::cli
 

@@ -44,6 +44,8 @@ v1::Limits LimitsOf(const RpcOptions& options) {
   limits.set_encoder_queued_tokens_max(kEncoderQueuedTokensMax);
   limits.set_encoder_queued_bytes_max(kEncoderQueuedBytesMax);
   limits.set_models_max(kModelsMax);
+  limits.set_prompt_bytes_max(kPromptBytesLimit);
+  limits.set_token_vectors_max(kTokenVectorsMax);
   return limits;
 }
 

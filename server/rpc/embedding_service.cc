@@ -1,7 +1,10 @@
 #include "server/rpc/embedding_service.h"
 
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fmt/format.h"
@@ -31,19 +34,65 @@ absl::StatusOr<std::optional<std::string>> PromptText(const ModelInfo& model,
                                             name, known.empty() ? "none" : known));
 }
 
+absl::StatusOr<TokenVectors> TokenVectorsFromProto(v1::TokenVectors kind) {
+  switch (kind) {
+    case v1::TOKEN_VECTORS_UNSPECIFIED:
+      return TokenVectors::kNone;
+    case v1::TOKEN_VECTORS_INPUT:
+      return TokenVectors::kInput;
+    case v1::TOKEN_VECTORS_CONTEXTUAL:
+      return TokenVectors::kContextual;
+    default:
+      break;
+  }
+  return InvalidField("token_vectors",
+                      fmt::format("there are no token vectors of kind {}", static_cast<int>(kind)));
+}
+
+// What the request asks for beside vectors of its texts.
+absl::StatusOr<EncodeOptions> OptionsOf(const v1::EmbedRequest& request, const ModelInfo& model) {
+  auto prompt = PromptText(model, request.prompt());
+  if (!prompt.ok()) return prompt.status();
+  if (request.dimensions() > model.dimension) {
+    return InvalidField("dimensions",
+                        fmt::format("{} dimensions are asked for; model '{}' has {}",
+                                    request.dimensions(), model.name, model.dimension));
+  }
+  const auto token_vectors = TokenVectorsFromProto(request.token_vectors());
+  if (!token_vectors.ok()) return token_vectors.status();
+  return EncodeOptions{.prompt = *std::move(prompt),
+                       .dimensions = request.dimensions(),
+                       .token_vectors = *token_vectors};
+}
+
+void ToProto(const Embedding& embedding, const Tokenizer& tokenizer,
+             v1::EmbedResponse::Result& result) {
+  result.set_float32_le(FloatBytes(embedding.vector));
+  result.set_token_count(embedding.token_count);
+  result.set_truncated(embedding.truncated);
+  const std::span<const float> vectors = embedding.token_vectors;
+  for (size_t token = 0; token < embedding.token_ids.size(); ++token) {
+    const size_t dimension = vectors.size() / embedding.token_ids.size();
+    v1::EmbedResponse::Token& proto = *result.add_tokens();
+    proto.set_id(embedding.token_ids[token]);
+    proto.set_text(std::string(tokenizer.TokenText(embedding.token_ids[token])));
+    proto.set_float32_le(FloatBytes(vectors.subspan(token * dimension, dimension)));
+  }
+}
+
 absl::StatusOr<v1::EmbedResponse> EmbedTexts(const Database& database,
                                              const v1::EmbedRequest& request, EncodeLane lane,
                                              const CallContext& context) {
   const auto model = database.models().Find(request.model());
   if (!model.ok()) return InField("model", model.status());
   if (absl::Status s = CheckBatchSize(request.texts_size(), "texts"); !s.ok()) return s;
-  const ModelInfo& info = (*model)->encoder().info();
-  const auto prompt = PromptText(info, request.prompt());
-  if (!prompt.ok()) return prompt.status();
-  if (request.dimensions() > info.dimension) {
-    return InvalidField("dimensions", fmt::format("{} dimensions are asked for; model '{}' has {}",
-                                                  request.dimensions(), info.name, info.dimension));
-  }
+  const Encoder& encoder = (*model)->encoder();
+  const ModelInfo& info = encoder.info();
+  absl::StatusOr<EncodeOptions> options = OptionsOf(request, info);
+  if (!options.ok()) return options.status();
+  options->lane = lane;
+  options->deadline = context.deadline;
+  options->cancelled = context.cancelled;
   std::vector<absl::Status> statuses;
   std::vector<std::string_view> texts;
   for (const std::string& text : request.texts()) {
@@ -51,33 +100,25 @@ absl::StatusOr<v1::EmbedResponse> EmbedTexts(const Database& database,
     statuses.push_back(InField(field, CheckText(text)));
     if (statuses.back().ok()) texts.push_back(text);
   }
-  EncodeResult encoded;
   Stopwatch embed_watch;
-  if (!texts.empty()) {
-    auto result = (*model)->Encode(texts, {.lane = lane,
-                                           .prompt = *prompt,
-                                           .dimensions = request.dimensions(),
-                                           .deadline = context.deadline,
-                                           .cancelled = context.cancelled});
-    if (!result.ok()) return WithRetryIfFull(result.status());
-    encoded = *std::move(result);
-  }
+  const auto encoded = (*model)->Encode(texts, *options);
+  if (!encoded.ok()) return WithRetryIfFull(encoded.status());
   v1::EmbedResponse response;
   size_t next = 0;
   for (const absl::Status& status : statuses) {
     v1::EmbedResponse::Result& result = *response.add_results();
-    if (!status.ok()) {
+    if (status.ok()) {
+      ToProto(encoded->embeddings[next++], encoder.tokenizer(), result);
+    } else {
       *result.mutable_status() = ToItemStatus(status);
-      continue;
     }
-    const Embedding& embedding = encoded.embeddings[next++];
-    result.set_float32_le(FloatBytes(embedding.vector));
-    result.set_token_count(embedding.token_count);
-    result.set_truncated(embedding.truncated);
   }
   response.set_model(info.name);
   response.set_dimension(request.dimensions() > 0 ? request.dimensions()
                                                   : static_cast<uint32_t>(info.dimension));
+  if (options->token_vectors != TokenVectors::kNone) {
+    response.set_token_dimension(static_cast<uint32_t>(info.hidden_size));
+  }
   ToProto(StageTimings{.embed = embed_watch.Elapsed()}, *response.mutable_timings());
   return response;
 }
@@ -88,6 +129,9 @@ absl::StatusOr<v1::TokenizeResponse> TokenizeTexts(const Database& database,
   if (!model.ok()) return InField("model", model.status());
   if (absl::Status s = CheckBatchSize(request.texts_size(), "texts"); !s.ok()) return s;
   const Encoder& encoder = (*model)->encoder();
+  const auto named_prompt = PromptText(encoder.info(), request.prompt());
+  if (!named_prompt.ok()) return named_prompt.status();
+  const std::string prompt = named_prompt->value_or(encoder.info().default_prompt);
   v1::TokenizeResponse response;
   response.set_model(encoder.info().name);
   for (const std::string& text : request.texts()) {
@@ -96,7 +140,8 @@ absl::StatusOr<v1::TokenizeResponse> TokenizeTexts(const Database& database,
       return InvalidField(field, fmt::format("the text has {} bytes; at most {} are allowed",
                                              text.size(), kTextBytesMax));
     }
-    const TokenSequence sequence = encoder.tokenizer().Encode(text, encoder.info().tokens_max);
+    const TokenSequence sequence =
+        encoder.tokenizer().Encode(prompt + text, encoder.info().tokens_max);
     v1::TokenizeResponse::Result& result = *response.add_results();
     result.set_truncated(sequence.truncated);
     for (const uint32_t id : sequence.ids) {

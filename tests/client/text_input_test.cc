@@ -95,6 +95,11 @@ TEST(BatchesOfTest, ABatchHasAtMost256Texts) {
               ElementsAre(IsBatch(0, 256), IsBatch(256, 512), IsBatch(512, 600)));
 }
 
+TEST(BatchesOfTest, ABatchHasAtMostAsManyTextsAsAskedFor) {
+  EXPECT_THAT(BatchesOf(TextsOfSizes({1, 1, 1, 1, 1}), 2),
+              ElementsAre(IsBatch(0, 2), IsBatch(2, 4), IsBatch(4, 5)));
+}
+
 TEST(BatchesOfTest, ABatchHasAtMostOneMebibyte) {
   constexpr size_t kHalf = 1 << 19;
   EXPECT_THAT(BatchesOf(TextsOfSizes({kHalf, kHalf, kHalf})),

@@ -17,9 +17,11 @@
 namespace simile {
 namespace {
 
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr size_t kDimension = 32;
+constexpr size_t kTokenVectorsMax = 40;
 
 class EncodeOptionsTest : public ::testing::Test {
  protected:
@@ -30,8 +32,14 @@ class EncodeOptionsTest : public ::testing::Test {
   }
 
   EncoderService service_{std::make_unique<HashingEncoder>("words", kDimension, 16, "f"),
-                          {.threads = 1}};
+                          {.threads = 1, .token_vectors_max = kTokenVectorsMax}};
 };
+
+// The vector of the n-th token.
+std::vector<float> TokenVector(const Embedding& embedding, size_t n) {
+  const auto begin = embedding.token_vectors.begin() + static_cast<ptrdiff_t>(n * kDimension);
+  return {begin, begin + kDimension};
+}
 
 TEST_F(EncodeOptionsTest, NoTextsGiveNoVectors) { EXPECT_THAT(Encode({})->embeddings, SizeIs(0)); }
 
@@ -69,6 +77,55 @@ TEST_F(EncodeOptionsTest, VectorsAreCutAndScaledToLength1Again) {
   EXPECT_THAT(Encode({"text"}, {.dimensions = kDimension}), IsOk());
   EXPECT_THAT(Encode({"text"}, {.dimensions = kDimension + 1}),
               StatusIs(absl::StatusCode::kInvalidArgument, "33 dimensions are asked for"));
+}
+
+TEST_F(EncodeOptionsTest, NoTokensAreGivenUnlessAskedFor) {
+  const Result result = Encode({"some words"});
+  EXPECT_THAT(result->embeddings[0].token_ids, IsEmpty());
+  EXPECT_THAT(result->embeddings[0].token_vectors, IsEmpty());
+}
+
+TEST_F(EncodeOptionsTest, ContextualVectorsOfOneTokenDifferWithItsNeighbours) {
+  const Result result =
+      Encode({"river bank", "loan bank"}, {.token_vectors = TokenVectors::kContextual});
+  ASSERT_THAT(result, IsOk());
+  const Embedding& river = result->embeddings[0];
+  const Embedding& loan = result->embeddings[1];
+  ASSERT_THAT(river.token_ids, SizeIs(4));
+  ASSERT_THAT(river.token_vectors, SizeIs(4 * kDimension));
+  EXPECT_EQ(river.token_ids[2], loan.token_ids[2]);
+  EXPECT_NE(TokenVector(river, 2), TokenVector(loan, 2));
+  EXPECT_EQ(river.vector, Encode({"river bank"})->embeddings[0].vector);
+}
+
+TEST_F(EncodeOptionsTest, InputVectorsOfOneTokenAreEqualEverywhere) {
+  const Result result =
+      Encode({"river bank", "bank of a loan"}, {.token_vectors = TokenVectors::kInput});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(TokenVector(result->embeddings[0], 2), TokenVector(result->embeddings[1], 1));
+  EXPECT_NE(TokenVector(result->embeddings[0], 1), TokenVector(result->embeddings[0], 2));
+}
+
+TEST_F(EncodeOptionsTest, ContextualVectorsComeAlsoForATextWhoseVectorIsCached) {
+  ASSERT_THAT(Encode({"river bank"}), IsOk());
+  const Result result = Encode({"river bank"}, {.token_vectors = TokenVectors::kContextual});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_THAT(result->embeddings[0].token_vectors, SizeIs(4 * kDimension));
+  const Result input = Encode({"river bank"}, {.token_vectors = TokenVectors::kInput});
+  EXPECT_THAT(input->embeddings[0].token_vectors, SizeIs(4 * kDimension));
+  EXPECT_GE(service_.Statistics().query_cache.hits, 1u);
+}
+
+TEST_F(EncodeOptionsTest, VectorsOfMoreTokensThanTheLimitAreRefusedWithIt) {
+  const std::vector<std::string_view> texts(10, "two words");  // Four tokens each.
+  for (const TokenVectors kind : {TokenVectors::kInput, TokenVectors::kContextual}) {
+    EXPECT_THAT(Encode(texts, {.token_vectors = kind}), IsOk());
+    std::vector<std::string_view> more = texts;
+    more.push_back("word");
+    EXPECT_THAT(Encode(more, {.token_vectors = kind}),
+                StatusIs(absl::StatusCode::kInvalidArgument, "more than 40 tokens"));
+  }
+  EXPECT_THAT(Encode(std::vector<std::string_view>(100, "two words")), IsOk());
 }
 
 }  // namespace

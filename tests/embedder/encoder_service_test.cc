@@ -47,18 +47,17 @@ class JournalEncoder final : public Encoder {
   const Tokenizer& tokenizer() const override { return encoder_.tokenizer(); }
   std::unique_ptr<Workspace> NewWorkspace() const override { return encoder_.NewWorkspace(); }
 
-  absl::Status Run(const PackedBatch& batch, Workspace& workspace,
-                   std::span<float> vectors) const override {
-    Note(batch, "queries");
-    return encoder_.Run(batch, workspace, vectors);
+  absl::Status RunWith(const EncoderRunOptions& options, const PackedBatch& batch,
+                       Workspace& workspace, std::span<float> vectors) const override {
+    Note(batch, options.between_steps ? "ingest begins" : "queries");
+    if (options.between_steps) {
+      options.between_steps();
+      journal_->Add("ingest ends");
+    }
+    return encoder_.RunWith(options, batch, workspace, vectors);
   }
-
-  absl::Status RunInSteps(const PackedBatch& batch, Workspace& workspace, std::span<float> vectors,
-                          const std::function<void()>& between_steps) const override {
-    Note(batch, "ingest begins");
-    between_steps();
-    journal_->Add("ingest ends");
-    return encoder_.Run(batch, workspace, vectors);
+  std::span<const float> InputVector(uint32_t id) const override {
+    return encoder_.InputVector(id);
   }
 
  private:

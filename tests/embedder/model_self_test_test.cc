@@ -21,12 +21,13 @@ class BrokenEncoder final : public Encoder {
   const ModelInfo& info() const override { return good_.info(); }
   const Tokenizer& tokenizer() const override { return good_.tokenizer(); }
   std::unique_ptr<Workspace> NewWorkspace() const override { return good_.NewWorkspace(); }
-  absl::Status Run(const PackedBatch& batch, Workspace& workspace,
-                   std::span<float> vectors) const override {
-    const absl::Status status = good_.Run(batch, workspace, vectors);
+  absl::Status RunWith(const EncoderRunOptions& options, const PackedBatch& batch,
+                       Workspace& workspace, std::span<float> vectors) const override {
+    const absl::Status status = good_.RunWith(options, batch, workspace, vectors);
     vectors[0] *= factor_;
     return status;
   }
+  std::span<const float> InputVector(uint32_t id) const override { return good_.InputVector(id); }
 
  private:
   const Encoder& good_;

@@ -220,7 +220,7 @@ TEST_F(BadInputTest, AnUnknownPromptAndTooManyDimensions) {
   const grpc::Status no_prompt =
       Call(*embedding_, &v1::EmbeddingService::Stub::Embed, request, response);
   EXPECT_THAT(no_prompt, IsError(StatusCode::INVALID_ARGUMENT,
-                                 "'words' has no prompt 'passage'; it has 'query'"));
+                                 "'words' has no prompt 'passage'; it has 'finding'"));
   EXPECT_EQ(FieldOf(no_prompt), "prompt");
   request.clear_prompt();
   request.set_dimensions(65);

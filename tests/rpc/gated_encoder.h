@@ -17,10 +17,13 @@ class GatedEncoder final : public Encoder {
   const ModelInfo& info() const override { return encoder_.info(); }
   const Tokenizer& tokenizer() const override { return encoder_.tokenizer(); }
   std::unique_ptr<Workspace> NewWorkspace() const override { return encoder_.NewWorkspace(); }
-  absl::Status Run(const PackedBatch& batch, Workspace& workspace,
-                   std::span<float> vectors) const override {
+  absl::Status RunWith(const EncoderRunOptions& options, const PackedBatch& batch,
+                       Workspace& workspace, std::span<float> vectors) const override {
     gate_->Pass();
-    return encoder_.Run(batch, workspace, vectors);
+    return encoder_.RunWith(options, batch, workspace, vectors);
+  }
+  std::span<const float> InputVector(uint32_t id) const override {
+    return encoder_.InputVector(id);
   }
 
  private:

@@ -229,54 +229,6 @@ TEST_F(ServicesTest, CollectionsAreCreatedShownListedChangedAndDeleted) {
               IsError(grpc::StatusCode::NOT_FOUND, "'third'"));
 }
 
-TEST_F(ServicesTest, TextsAreEmbeddedAndTokenizedWithoutBeingStored) {
-  v1::EmbedRequest embed;
-  embed.add_texts("red apple");
-  embed.add_texts("");
-  v1::EmbedResponse embedded;
-  ASSERT_TRUE(Call(*embedding_, &v1::EmbeddingService::Stub::Embed, embed, embedded).ok());
-  EXPECT_EQ(embedded.model(), "words");
-  EXPECT_EQ(embedded.dimension(), 64u);
-  EXPECT_EQ(embedded.results(0).float32_le().size(), 4 * 64u);
-  EXPECT_EQ(embedded.results(1).status().code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(embedded.results(1).status().field(), "texts[1]");
-
-  v1::TokenizeRequest tokenize;
-  tokenize.add_texts("red apple");
-  v1::TokenizeResponse tokens;
-  ASSERT_TRUE(Call(*embedding_, &v1::EmbeddingService::Stub::Tokenize, tokenize, tokens).ok());
-  EXPECT_THAT(tokens.results(0).tokens(),
-              ElementsAre("[BOUNDARY]", "[WORD]", "[WORD]", "[BOUNDARY]"));
-  EXPECT_EQ(tokens.results(0).ids_size(), 4);
-
-  v1::ListModelsResponse models;
-  ASSERT_TRUE(Call(*embedding_, &v1::EmbeddingService::Stub::ListModels, {}, models).ok());
-  ASSERT_EQ(models.models_size(), 1);
-  EXPECT_TRUE(models.models(0).is_default());
-}
-
-TEST_F(ServicesTest, ANamedPromptIsPutBeforeTheTextAndVectorsAreCut) {
-  v1::EmbedRequest request;
-  request.add_texts("apple");
-  request.set_prompt("query");
-  v1::EmbedResponse prompted, whole, cut;
-  ASSERT_TRUE(Call(*embedding_, &v1::EmbeddingService::Stub::Embed, request, prompted).ok());
-  request.clear_prompt();
-  request.set_texts(0, "find apple");
-  ASSERT_TRUE(Call(*embedding_, &v1::EmbeddingService::Stub::Embed, request, whole).ok());
-  EXPECT_EQ(prompted.results(0).float32_le(), whole.results(0).float32_le());
-  EXPECT_EQ(prompted.results(0).token_count(), 4u);
-  request.set_dimensions(8);
-  ASSERT_TRUE(Call(*embedding_, &v1::EmbeddingService::Stub::Embed, request, cut).ok());
-  EXPECT_EQ(cut.dimension(), 8u);
-  EXPECT_EQ(cut.results(0).float32_le().size(), 4 * 8u);
-
-  v1::ListModelsResponse models;
-  ASSERT_TRUE(Call(*embedding_, &v1::EmbeddingService::Stub::ListModels, {}, models).ok());
-  ASSERT_EQ(models.models(0).prompts_size(), 1);
-  EXPECT_EQ(models.models(0).prompts(0).text(), "find ");
-}
-
 TEST_F(ServicesTest, StatisticsCountWhatWasDone) {
   StoreFruit();
   ASSERT_TRUE(Search(TextSearch("texts", "apple")).ok());

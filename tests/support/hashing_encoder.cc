@@ -1,5 +1,6 @@
 #include "tests/support/hashing_encoder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -46,19 +47,28 @@ HashingEncoder::HashingEncoder(const std::string& name, size_t dimension, size_t
             .pooling = "mean",
             .normalized = true,
             .dimension = dimension,
+            .hidden_size = dimension,
             .tokens_max = tokens_max,
             .fingerprint = fingerprint,
             .instruction_set = "none",
             .precision = "float32",
-            .prompts = {{.name = "query", .text = "find "}}},
-      tokenizer_(std::make_unique<WordTokenizer>()) {}
+            .prompts = {{.name = "finding", .text = "find "}}},
+      tokenizer_(std::make_unique<WordTokenizer>()),
+      one_among_zeros_(2 * dimension) {
+  one_among_zeros_[dimension] = 1;
+}
 
 std::unique_ptr<Encoder::Workspace> HashingEncoder::NewWorkspace() const {
   return std::make_unique<Workspace>();
 }
 
-absl::Status HashingEncoder::Run(const PackedBatch& batch, Workspace&,
-                                 std::span<float> vectors) const {
+std::span<const float> HashingEncoder::InputVector(uint32_t id) const {
+  const size_t axis = id % info_.dimension;
+  return std::span(one_among_zeros_).subspan(info_.dimension - axis, info_.dimension);
+}
+
+absl::Status HashingEncoder::RunWith(const EncoderRunOptions& options, const PackedBatch& batch,
+                                     Workspace&, std::span<float> vectors) const {
   for (size_t sequence = 0; sequence < batch.sequence_count(); ++sequence) {
     const std::span<float> vector = vectors.subspan(sequence * info_.dimension, info_.dimension);
     for (float& component : vector) component = 0;
@@ -67,6 +77,12 @@ absl::Status HashingEncoder::Run(const PackedBatch& batch, Workspace&,
     for (uint32_t at = batch.sequence_start[sequence]; at < batch.sequence_start[sequence + 1];
          ++at) {
       if (batch.ids[at] != kBoundaryToken) vector[batch.ids[at] % info_.dimension] += 1;
+      if (options.token_vectors.empty()) continue;
+      const std::span<float> row =
+          options.token_vectors.subspan(at * info_.hidden_size, info_.hidden_size);
+      std::ranges::fill(row, 0);
+      row[batch.ids[at] % info_.hidden_size] += 1;
+      if (at > batch.sequence_start[sequence]) row[batch.ids[at - 1] % info_.hidden_size] += 0.5f;
     }
     float squares = 0;
     for (const float component : vector) squares += component * component;
