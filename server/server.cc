@@ -114,6 +114,7 @@ void Server::LoadAndServe() {
     if (description.state == CollectionState::kFailed) {
       spdlog::error("{}", description.state_reason);
     }
+    for (const std::string& warning : description.warnings) spdlog::warn("{}", warning);
   }
   const std::chrono::duration<double> seconds = watch.Elapsed();
   spdlog::info("serving {} documents in {} collections, loaded in {:.2f} s", documents,

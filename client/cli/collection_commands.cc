@@ -1,10 +1,11 @@
-// simile collection create, list, show, delete
+// simile collection create, list, show, update, delete
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "client/cli/command_context.h"
 #include "fmt/format.h"
@@ -36,7 +37,13 @@ Json CollectionJson(const v1::Collection& collection) {
       {"disk_bytes", collection.disk_bytes()},
       {"memory_bytes", collection.memory_bytes()},
       {"model_fingerprint", collection.model_fingerprint()}};
+  if (!collection.model().empty()) {
+    json["model_precision"] = collection.model_precision();
+    json["query_prompt"] = collection.query_prompt();
+    json["document_prompt"] = collection.document_prompt();
+  }
   if (!collection.state_reason().empty()) json["state_reason"] = collection.state_reason();
+  for (const std::string& warning : collection.warnings()) json["warnings"].push_back(warning);
   return json;
 }
 
@@ -49,6 +56,14 @@ struct CreateOptions {
   uint32_t m = 0;
   uint32_t ef_construction = 0;
   uint32_t ef_search = 0;
+  std::optional<std::string> query_prompt;
+  std::optional<std::string> document_prompt;
+};
+
+struct UpdateOptions {
+  std::string name;
+  std::optional<uint32_t> ef_search;
+  std::optional<std::string> query_prompt;
 };
 
 int Create(CommandContext& context, const CreateOptions& options) {
@@ -66,12 +81,29 @@ int Create(CommandContext& context, const CreateOptions& options) {
   index.set_m(options.m);
   index.set_ef_construction(options.ef_construction);
   index.set_ef_search(options.ef_search);
+  if (options.query_prompt.has_value()) request.set_query_prompt(*options.query_prompt);
+  if (options.document_prompt.has_value()) request.set_document_prompt(*options.document_prompt);
   const auto created = context.client().CreateCollection(request);
   if (!created.ok()) return CommandContext::Fail(created.status());
   CommandContext::Say(
       fmt::format("created collection '{}' ({} dimensions, {}); next: simile import {} FILE",
                   created->name(), created->dimension(),
                   created->model().empty() ? "vectors only" : created->model(), created->name()));
+  return kExitOk;
+}
+
+int Update(CommandContext& context, const UpdateOptions& options) {
+  if (!options.ef_search.has_value() && !options.query_prompt.has_value()) {
+    CommandContext::Say("simile: nothing was changed; give --ef-search or --query-prompt");
+    return kExitUsage;
+  }
+  v1::UpdateCollectionRequest request;
+  request.set_name(options.name);
+  if (options.ef_search.has_value()) request.set_ef_search(*options.ef_search);
+  if (options.query_prompt.has_value()) request.set_query_prompt(*options.query_prompt);
+  const auto updated = context.client().UpdateCollection(request);
+  if (!updated.ok()) return CommandContext::Fail(updated.status());
+  context.NewOutput({}, /*single=*/true).Add(CollectionJson(*updated));
   return kExitOk;
 }
 
@@ -116,7 +148,8 @@ int Delete(CommandContext& context, const std::string& name, std::string confirm
 }  // namespace
 
 void AddCollectionCommands(CLI::App& app, CommandContext& context) {
-  CLI::App* group = app.add_subcommand("collection", "create, list, show and delete collections");
+  CLI::App* group =
+      app.add_subcommand("collection", "create, list, show, update and delete collections");
   group->require_subcommand(1)->fallthrough();
 
   auto create = std::make_shared<CreateOptions>();
@@ -125,7 +158,7 @@ void AddCollectionCommands(CLI::App& app, CommandContext& context) {
   command->add_option("name", create->name, "[A-Za-z0-9_-], 1 to 64 characters")->required();
   command->add_option("--model", create->model, "model (default: the server's)");
   command->add_option("--dimension", create->dimension,
-                      "for vectors of your own: their dimension; no model is used");
+                      "without --model: of vectors of your own; with it: keep so many components");
   command->add_option("--metric", create->metric, "cosine, euclidean or dot")
       ->check(CLI::IsMember({"cosine", "euclidean", "dot", "dot_product"}))
       ->capture_default_str();
@@ -136,6 +169,10 @@ void AddCollectionCommands(CLI::App& app, CommandContext& context) {
   command->add_option("--ef-construction", create->ef_construction,
                       "candidates per insert of the graph (200)");
   command->add_option("--ef-search", create->ef_search, "candidates per search of the graph (96)");
+  command->add_option("--query-prompt", create->query_prompt,
+                      "text put before each query (default: the model's)");
+  command->add_option("--document-prompt", create->document_prompt,
+                      "text put before each document when it is embedded (default: the model's)");
 
   context.AddCommand(*group, "list", "all collections", [&context] { return List(context); });
 
@@ -145,6 +182,13 @@ void AddCollectionCommands(CLI::App& app, CommandContext& context) {
                   [&context, name] { return Show(context, *name); })
       ->add_option("name", *name, "the collection")
       ->required();
+
+  auto update = std::make_shared<UpdateOptions>();
+  command = context.AddCommand(*group, "update", "change how a collection is searched",
+                               [&context, update] { return Update(context, *update); });
+  command->add_option("name", update->name, "the collection")->required();
+  command->add_option("--ef-search", update->ef_search, "candidates per search of the graph");
+  command->add_option("--query-prompt", update->query_prompt, "text put before each query");
 
   auto confirmation = std::make_shared<std::string>();
   command = context.AddCommand(

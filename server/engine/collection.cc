@@ -23,6 +23,12 @@ constexpr uint64_t kLoadBlockLabels = 1'024;
 
 constexpr std::chrono::milliseconds kRetryWhileLoading{500};
 
+std::optional<TextEmbedder> DocumentEmbedder(const CollectionRecord& record,
+                                             const std::shared_ptr<EncoderService>& model) {
+  if (model == nullptr) return std::nullopt;
+  return TextEmbedder(*model, EncodeLane::kIngest, record.document_prompt, record.dimension);
+}
+
 CollectionShape ShapeOf(const VectorIndex& index, const EncoderService* model) {
   return {.dimension = index.dimension(), .metric = index.metric(), .has_model = model != nullptr};
 }
@@ -52,6 +58,7 @@ Collection::Collection(CollectionRecord record, Store& store, std::shared_ptr<En
       id_(record.id),
       store_(store),
       model_(std::move(model)),
+      document_embedder_(DocumentEmbedder(record, model_)),
       index_(std::move(index)),
       counters_(&counters),
       record_(std::move(record)) {}
@@ -133,7 +140,7 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
   if (model_ != nullptr) {
     Stopwatch embed_watch;
     if (absl::Status s = batch.KeepUnchangedVectors(store_, id_); !s.ok()) return s;
-    if (absl::Status s = batch.Embed(*model_, context); !s.ok()) return s;
+    if (absl::Status s = batch.Embed(*document_embedder_, context); !s.ok()) return s;
     report.timings.embed = embed_watch.Elapsed();
   }
   if (absl::Status s = context.Check(); !s.ok()) return s;
@@ -301,14 +308,18 @@ absl::StatusOr<SearchBatchReport> Collection::Search(
   if (absl::Status s = CheckReady(); !s.ok()) return s;
   counters_->searches += queries.size();
   size_t ef_search = 0;
+  std::optional<TextEmbedder> embedder;
   {
     ReadLock lock(mutex_);
     ef_search = record_.index_ef_search;
+    if (model_ != nullptr) {
+      embedder.emplace(*model_, EncodeLane::kQuery, record_.query_prompt, record_.dimension);
+    }
   }
   const SearchRunner runner({.store = store_,
                              .collection_id = id_,
                              .index = *index_,
-                             .model = model_.get(),
+                             .embedder = embedder.has_value() ? &*embedder : nullptr,
                              .ef_search = ef_search});
   return runner.Run(std::move(queries), context);
 }
@@ -329,6 +340,18 @@ CollectionDescription Collection::Describe() const {
   description.metric = MetricOfNumber(record_.metric).value_or(Metric::kCosine);
   description.engine = IndexEngineOfNumber(record_.index_engine).value_or(IndexEngine::kAuto);
   if (!failure_.ok()) description.state_reason = MessageOf(failure_);
+  const std::string default_prompt =
+      model_ != nullptr ? model_->encoder().info().default_prompt : "";
+  description.query_prompt = record_.query_prompt.value_or(default_prompt);
+  description.document_prompt = record_.document_prompt.value_or(default_prompt);
+  if (model_ == nullptr || record_.model_precision.empty()) return description;
+  if (const std::string& precision = model_->encoder().info().precision;
+      precision != record_.model_precision) {
+    description.warnings.push_back(fmt::format(
+        "collection '{}' was made with model '{}' in {}, and this server embeds in {}: its vectors "
+        "compare, but equal texts differ in the fourth digit (option encoder-precision)",
+        name_, record_.model_name, record_.model_precision, precision));
+  }
   return description;
 }
 
@@ -337,14 +360,27 @@ absl::StatusOr<uint64_t> Collection::IngestItemsHandled(const std::string& sessi
   return store_.IngestItemsHandled(id_, session_id);
 }
 
-absl::Status Collection::SetEfSearch(uint32_t ef_search) {
-  if (ef_search == 0 || ef_search > kEfSearchMax) {
-    return InvalidField(
-        "ef_search", fmt::format("ef_search is {}; it must be 1 to {}", ef_search, kEfSearchMax));
+absl::Status Collection::CheckChanges(const CollectionChanges& changes) const {
+  if (changes.ef_search.has_value() &&
+      (*changes.ef_search == 0 || *changes.ef_search > kEfSearchMax)) {
+    return InvalidField("ef_search", fmt::format("ef_search is {}; it must be 1 to {}",
+                                                 *changes.ef_search, kEfSearchMax));
   }
+  if (!changes.query_prompt.has_value()) return absl::OkStatus();
+  if (record_.model_name.empty()) {
+    return InvalidField("query_prompt", "the collection has no model, so it embeds no texts");
+  }
+  if (model_ == nullptr) return failure_;
+  return InField("query_prompt", CheckPrompt(*changes.query_prompt, model_->encoder()));
+}
+
+absl::Status Collection::Change(const CollectionChanges& changes) {
   WriteLock lock(mutex_);
+  if (absl::Status s = CheckChanges(changes); !s.ok()) return s;
   CollectionRecord changed = record_;
-  changed.index_ef_search = ef_search;
+  if (changes.ef_search.has_value()) changed.index_ef_search = *changes.ef_search;
+  if (changes.query_prompt.has_value()) changed.query_prompt = changes.query_prompt;
+  if (changed == record_) return absl::OkStatus();
   if (absl::Status s = store_.UpdateCollection(changed); !s.ok()) return s;
   record_ = std::move(changed);
   return absl::OkStatus();

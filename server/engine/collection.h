@@ -16,6 +16,7 @@
 #include "server/engine/call_context.h"
 #include "server/engine/mutex.h"
 #include "server/engine/requests.h"
+#include "server/engine/text_embedder.h"
 #include "server/engine/write_gate.h"
 #include "storage/store.h"
 
@@ -31,6 +32,10 @@ struct CollectionDescription {
   std::string state_reason;  // Why it failed.
   uint64_t document_count = 0;
   uint64_t disk_bytes = 0;
+  // What is put before texts: the collection's own prompts or the model's default. Empty: nothing.
+  std::string query_prompt;
+  std::string document_prompt;
+  std::vector<std::string> warnings;  // What an operator should know of it, in sentences.
   IndexStatistics index;
   double load_progress = 0;  // 0 to 1.
 };
@@ -39,6 +44,12 @@ struct CollectionCounters {
   std::atomic<uint64_t> searches{0};
   std::atomic<uint64_t> documents_written{0};
   std::atomic<uint64_t> documents_reused{0};  // Written without embedding: the text was the same.
+};
+
+// What can change while documents stay. None: unchanged.
+struct CollectionChanges {
+  std::optional<uint32_t> ef_search;
+  std::optional<std::string> query_prompt;
 };
 
 struct UpsertOptions {
@@ -97,13 +108,17 @@ class Collection {
   // Items handled of an ingest session, from the store.
   absl::StatusOr<uint64_t> IngestItemsHandled(const std::string& session_id) const;
 
-  absl::Status SetEfSearch(uint32_t ef_search);
+  // All of the changes or none. InvalidArgument with the field; the failure of a collection that
+  // could not be opened, when the change needs its model.
+  absl::Status Change(const CollectionChanges& changes);
 
   const std::string& name() const { return name_; }
   uint32_t id() const { return id_; }
 
  private:
   absl::Status CheckReady() const;
+  absl::Status CheckChanges(const CollectionChanges& changes) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status LoadRange(uint64_t first_label, uint64_t end_label, const std::atomic<bool>& stop);
 
   // Constant after construction.
@@ -111,6 +126,7 @@ class Collection {
   const uint32_t id_;
   Store& store_;
   const std::shared_ptr<EncoderService> model_;
+  const std::optional<TextEmbedder> document_embedder_;  // Without a model: none.
   const std::unique_ptr<VectorIndex> index_;
   CollectionCounters* const counters_ = nullptr;
 

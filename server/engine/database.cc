@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
+#include <string_view>
 #include <utility>
 
 #include "fmt/format.h"
@@ -37,11 +39,45 @@ uint32_t OrDefault(size_t value, size_t fallback) {
   return static_cast<uint32_t>(value == 0 ? fallback : value);
 }
 
+// The text of the first of `names` that the model has a prompt for, else its default prompt.
+std::string PromptOf(const ModelInfo& model, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) {
+    const auto found = std::ranges::find(model.prompts, name, &Prompt::name);
+    if (found != model.prompts.end()) return found->text;
+  }
+  return model.default_prompt;
+}
+
+// The names under which sentence-transformers looks for prompts of the two purposes.
+absl::Status ChoosePrompts(const CollectionSettings& settings, const Encoder& model,
+                           CollectionRecord& record) {
+  const ModelInfo& info = model.info();
+  record.query_prompt = settings.query_prompt.value_or(PromptOf(info, {"query"}));
+  record.document_prompt =
+      settings.document_prompt.value_or(PromptOf(info, {"document", "passage", "corpus"}));
+  if (absl::Status s = InField("query_prompt", CheckPrompt(*record.query_prompt, model)); !s.ok()) {
+    return s;
+  }
+  return InField("document_prompt", CheckPrompt(*record.document_prompt, model));
+}
+
+// A collection whose vectors come from the client.
+absl::Status ChooseNoModel(const CollectionSettings& settings) {
+  const auto check = [](const char* field, const std::optional<std::string>& prompt) {
+    if (!prompt.has_value()) return absl::OkStatus();
+    return InvalidField(field,
+                        "a collection with a dimension and without a model embeds no texts, so it "
+                        "has no prompt: name the model, or leave the prompt out");
+  };
+  if (absl::Status s = check("query_prompt", settings.query_prompt); !s.ok()) return s;
+  return check("document_prompt", settings.document_prompt);
+}
+
 // Fills in the model's part of `record`.
 absl::Status ChooseModel(const CollectionSettings& settings, const ModelRegistry& models,
                          CollectionRecord& record) {
   record.dimension = static_cast<uint32_t>(settings.dimension);
-  if (settings.model.empty() && settings.dimension != 0) return absl::OkStatus();
+  if (settings.model.empty() && settings.dimension != 0) return ChooseNoModel(settings);
   const auto service = models.Find(settings.model);
   if (!service.ok()) {
     if (settings.model.empty()) {
@@ -53,15 +89,17 @@ absl::Status ChooseModel(const CollectionSettings& settings, const ModelRegistry
     return InField("model", service.status());
   }
   const ModelInfo& info = (*service)->encoder().info();
-  if (settings.dimension != 0 && settings.dimension != info.dimension) {
+  if (settings.dimension > info.dimension) {
     return InvalidField("dimension",
-                        fmt::format("the dimension is {}, but model '{}' has {}; leave it out",
+                        fmt::format("the dimension is {}, but model '{}' has {}: leave "
+                                    "it out, or choose less to cut its vectors",
                                     settings.dimension, info.name, info.dimension));
   }
-  record.dimension = static_cast<uint32_t>(info.dimension);
+  if (settings.dimension == 0) record.dimension = static_cast<uint32_t>(info.dimension);
   record.model_name = info.name;
   record.model_fingerprint = info.fingerprint;
-  return absl::OkStatus();
+  record.model_precision = info.precision;
+  return ChoosePrompts(settings, (*service)->encoder(), record);
 }
 
 }  // namespace

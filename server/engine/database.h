@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,12 +23,15 @@ namespace simile {
 struct CollectionSettings {
   std::string name;
   std::string model;     // Empty with dimension 0: the default model. Empty otherwise: none.
-  size_t dimension = 0;  // 0: the model's.
+  size_t dimension = 0;  // 0: the model's. Less than that: its vectors are cut to so many.
   Metric metric = Metric::kCosine;
   IndexEngine engine = IndexEngine::kAuto;
   size_t m = 0;  // 0: the default of IndexSettings; so for the next two.
   size_t ef_construction = 0;
   size_t ef_search = 0;
+  // Put before each text. None: the model's prompt of that purpose, else its default one.
+  std::optional<std::string> query_prompt;
+  std::optional<std::string> document_prompt;
 };
 
 struct DatabaseOptions {

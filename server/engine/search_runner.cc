@@ -43,7 +43,7 @@ SearchRunner::SearchRunner(const Target& target)
     : target_(target),
       shape_{.dimension = target.index.dimension(),
              .metric = target.index.metric(),
-             .has_model = target.model != nullptr} {}
+             .has_model = target.embedder != nullptr} {}
 
 absl::StatusOr<SearchBatchReport> SearchRunner::Run(std::vector<absl::StatusOr<QueryInput>> queries,
                                                     const CallContext& context) const {
@@ -103,11 +103,7 @@ absl::StatusOr<EncodeResult> SearchRunner::EmbedTexts(
     }
   }
   if (texts.empty()) return EncodeResult{};
-  auto encoded = target_.model->Encode(
-      texts,
-      {.lane = EncodeLane::kQuery, .deadline = context.deadline, .cancelled = context.cancelled});
-  if (!encoded.ok()) return WithRetryIfFull(encoded.status());
-  return encoded;
+  return target_.embedder->Encode(texts, context);
 }
 
 absl::StatusOr<SearchRunner::Combined> SearchRunner::Combine(

@@ -8,10 +8,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "embedder/encoder_service.h"
 #include "index/vector_index.h"
 #include "server/engine/call_context.h"
 #include "server/engine/requests.h"
+#include "server/engine/text_embedder.h"
 #include "server/engine/validation.h"
 #include "storage/store.h"
 
@@ -27,8 +27,8 @@ class SearchRunner {
     const Store& store;
     uint32_t collection_id;
     const VectorIndex& index;
-    EncoderService* model;  // Null: queries cannot be texts.
-    size_t ef_search;       // For queries that name none.
+    const TextEmbedder* embedder;  // Null: queries cannot be texts.
+    size_t ef_search;              // For queries that name none.
   };
 
   explicit SearchRunner(const Target& target);

@@ -68,7 +68,7 @@ absl::Status UpsertBatch::KeepUnchangedVectors(const Store& store, uint32_t coll
   return absl::OkStatus();
 }
 
-absl::Status UpsertBatch::Embed(EncoderService& model, const CallContext& context) {
+absl::Status UpsertBatch::Embed(const TextEmbedder& embedder, const CallContext& context) {
   std::vector<size_t> positions;
   std::vector<std::string_view> texts;
   for (size_t position = 0; position < items_.size(); ++position) {
@@ -76,12 +76,8 @@ absl::Status UpsertBatch::Embed(EncoderService& model, const CallContext& contex
     positions.push_back(position);
     texts.push_back(items_[position].input.text);
   }
-  if (texts.empty()) return absl::OkStatus();
-  auto encoded = model.Encode(texts, {.lane = EncodeLane::kIngest,
-                                      .waits_for_room = context.waits_for_room,
-                                      .deadline = context.deadline,
-                                      .cancelled = context.cancelled});
-  if (!encoded.ok()) return WithRetryIfFull(encoded.status());
+  auto encoded = embedder.Encode(texts, context);
+  if (!encoded.ok()) return encoded.status();
   for (size_t done = 0; done < positions.size(); ++done) {
     Embedding& embedding = encoded->embeddings[done];
     Item& item = items_[positions[done]];

@@ -8,10 +8,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "embedder/encoder_service.h"
 #include "index/vector_index.h"
 #include "server/engine/call_context.h"
 #include "server/engine/requests.h"
+#include "server/engine/text_embedder.h"
 #include "server/engine/validation.h"
 #include "storage/store.h"
 
@@ -33,7 +33,7 @@ class UpsertBatch {
   absl::Status KeepUnchangedVectors(const Store& store, uint32_t collection_id);
 
   // Embeds the texts that still need a vector. An error fails the whole batch.
-  absl::Status Embed(EncoderService& model, const CallContext& context);
+  absl::Status Embed(const TextEmbedder& embedder, const CallContext& context);
 
   // What to commit, one operation per document that is good, in order.
   std::vector<WriteOperation> Operations() const;

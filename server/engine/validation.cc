@@ -125,6 +125,20 @@ absl::Status CheckCollectionSettings(const CollectionSettings& settings) {
   return absl::OkStatus();
 }
 
+absl::Status CheckPrompt(std::string_view prompt, const Encoder& model) {
+  if (prompt.size() > kPromptBytesLimit) {
+    return InvalidField("", fmt::format("the prompt has {} bytes; at most {} are allowed",
+                                        prompt.size(), kPromptBytesLimit));
+  }
+  if (!IsValidUtf8(prompt)) return InvalidField("", "the prompt is not valid UTF-8");
+  const size_t tokens_max = model.info().tokens_max;
+  const TokenSequence sequence = model.tokenizer().Encode(prompt, tokens_max);
+  if (!sequence.truncated && sequence.ids.size() < tokens_max) return absl::OkStatus();
+  return InvalidField("", fmt::format("the prompt alone fills the {} tokens that model '{}' reads; "
+                                      "shorten it, so that texts are read too",
+                                      tokens_max, model.info().name));
+}
+
 absl::Status CheckId(std::string_view id) {
   if (id.empty()) return InvalidField("", "the id is empty; it must have 1 to 512 bytes");
   if (id.size() > kIdBytesMax) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "embedder/encoder.h"
 #include "index/metric.h"
 #include "server/engine/database.h"
 #include "server/engine/requests.h"
@@ -33,6 +34,9 @@ absl::Status CheckId(std::string_view id);
 
 // UTF-8, 1 to kTextBytesMax bytes. Documents and queries may not be white space alone either.
 absl::Status CheckText(std::string_view text);
+
+// UTF-8, at most kPromptBytesLimit bytes, and short enough that the model reads text after it.
+absl::Status CheckPrompt(std::string_view prompt, const Encoder& model);
 
 absl::Status CheckMetadata(const Metadata& metadata);
 

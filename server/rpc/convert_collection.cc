@@ -1,5 +1,7 @@
 #include "server/rpc/convert_collection.h"
 
+#include <optional>
+
 #include "fmt/format.h"
 #include "server/engine/errors.h"
 #include "server/engine/validation.h"
@@ -81,14 +83,20 @@ absl::StatusOr<CollectionSettings> FromProto(const v1::CreateCollectionRequest& 
   if (!metric.ok()) return metric.status();
   const absl::StatusOr<IndexEngine> engine = EngineFromProto(proto.index().engine());
   if (!engine.ok()) return engine.status();
-  return CollectionSettings{.name = proto.name(),
-                            .model = proto.model(),
-                            .dimension = proto.dimension(),
-                            .metric = *metric,
-                            .engine = *engine,
-                            .m = proto.index().m(),
-                            .ef_construction = proto.index().ef_construction(),
-                            .ef_search = proto.index().ef_search()};
+  const auto prompt = [](bool is_given, const std::string& text) {
+    return is_given ? std::optional<std::string>(text) : std::nullopt;
+  };
+  return CollectionSettings{
+      .name = proto.name(),
+      .model = proto.model(),
+      .dimension = proto.dimension(),
+      .metric = *metric,
+      .engine = *engine,
+      .m = proto.index().m(),
+      .ef_construction = proto.index().ef_construction(),
+      .ef_search = proto.index().ef_search(),
+      .query_prompt = prompt(proto.has_query_prompt(), proto.query_prompt()),
+      .document_prompt = prompt(proto.has_document_prompt(), proto.document_prompt())};
 }
 
 absl::StatusOr<std::shared_ptr<Collection>> FindCollection(const Database& database,
@@ -121,6 +129,10 @@ void ToProto(const CollectionDescription& description, v1::Collection& proto) {
   proto.set_state_reason(description.state_reason);
   proto.set_disk_bytes(description.disk_bytes);
   proto.set_memory_bytes(description.index.memory_bytes);
+  proto.set_query_prompt(description.query_prompt);
+  proto.set_document_prompt(description.document_prompt);
+  proto.set_model_precision(record.model_precision);
+  for (const std::string& warning : description.warnings) proto.add_warnings(warning);
 }
 
 }  // namespace simile

@@ -21,11 +21,13 @@ TEST_F(DatabaseTest, ASecondCollectionOfTheNameIsRefused) {
               StatusIs(absl::StatusCode::kAlreadyExists, "'docs'"));
 }
 
-TEST_F(DatabaseTest, AnUnknownModelAndAWrongDimensionAreRefused) {
+TEST_F(DatabaseTest, AnUnknownModelAndADimensionAboveTheModelsAreRefused) {
   EXPECT_THAT(database_->CreateCollection({.name = "docs", .model = "other"}),
               StatusIs(absl::StatusCode::kNotFound, "it has 'words'"));
-  EXPECT_THAT(database_->CreateCollection({.name = "docs", .model = "words", .dimension = 7}),
-              StatusIs(absl::StatusCode::kInvalidArgument, "has 64"));
+  EXPECT_THAT(database_->CreateCollection({.name = "docs", .model = "words", .dimension = 65}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "the dimension is 65, but model 'words' "
+                       "has 64"));
 }
 
 TEST_F(DatabaseTest, AMisspeltNameGetsASuggestion) {
@@ -71,10 +73,10 @@ TEST_F(DatabaseTest, WhileLoadingSearchesAndWritesAreUnavailableWithAdvice) {
 }
 
 TEST_F(DatabaseTest, EfSearchCanBeChangedAndStays) {
-  ASSERT_THAT(Create({.name = "docs"})->SetEfSearch(300), IsOk());
+  ASSERT_THAT(Create({.name = "docs"})->Change({.ef_search = 300}), IsOk());
   Reopen();
   EXPECT_EQ((*database_->Find("docs"))->Describe().record.index_ef_search, 300u);
-  EXPECT_THAT((*database_->Find("docs"))->SetEfSearch(0),
+  EXPECT_THAT((*database_->Find("docs"))->Change({.ef_search = 0}),
               StatusIs(absl::StatusCode::kInvalidArgument, "1 to 16384"));
 }
 

@@ -38,6 +38,9 @@ class EngineFixture : public ::testing::Test {
     ASSERT_THAT(store, IsOk());
     auto encoder = std::make_unique<HashingEncoder>("words", kDimension, kTokensMax, fingerprint);
     encoder_ = encoder.get();
+    encoder_->mutable_info().prompts = prompts_;
+    encoder_->mutable_info().default_prompt = default_prompt_;
+    encoder_->mutable_info().precision = precision_;
     auto models = std::make_unique<ModelRegistry>();
     ASSERT_THAT(models->Add(std::make_unique<EncoderService>(std::move(encoder),
                                                              EncoderServiceOptions{.threads = 2})),
@@ -89,6 +92,11 @@ class EngineFixture : public ::testing::Test {
     for (const SearchHitOutput& hit : report->hits) ids.push_back(hit.document.id);
     return ids;
   }
+
+  // Of the model when the database is opened.
+  std::vector<Prompt> prompts_;
+  std::string default_prompt_;
+  std::string precision_ = "float32";
 
   TemporaryDirectory directory_;
   HashingEncoder* encoder_ = nullptr;

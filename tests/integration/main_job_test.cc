@@ -154,6 +154,51 @@ TEST_F(MainJobTest, EmbedAndTokenizeShowWhatTheModelSees) {
   EXPECT_EQ(tokens["truncated"], false);
 }
 
+TEST_F(MainJobTest, ATokenHasAVectorOfItsContextAndOneOfItsOwn) {
+  const auto rows = [this](const std::string& kind) {
+    std::string texts;
+    for (int text = 0; text < 20; ++text) texts += text % 2 == 0 ? "river bank\n" : "bank loan\n";
+    return JsonLines(
+        Run({"embed", "--tokens", kind, "--input", "lines", "-", "-o", "jsonl"}, texts).output);
+  };
+  const std::vector<Json> contextual = rows("contextual"), input = rows("input");
+  ASSERT_EQ(contextual.size(), 20 * 4u);
+  EXPECT_EQ(contextual[2]["token"], "bank");
+  EXPECT_EQ(contextual[5]["token"], "bank");
+  EXPECT_EQ(contextual[5]["index"], 1);
+  EXPECT_EQ(contextual[5]["position"], 1);
+  EXPECT_EQ(contextual[2]["vector"].size(), 384u);
+  EXPECT_NE(contextual[2]["vector"], contextual[5]["vector"]);
+  EXPECT_EQ(contextual[2]["vector"], contextual[18 * 4 + 2]["vector"]);
+  EXPECT_EQ(input[2]["vector"], input[5]["vector"]);
+}
+
+TEST_F(MainJobTest, ACollectionKeepsItsPromptsAndItsPartOfTheVectors) {
+  const std::string model = JsonLines(Run({"model", "list", "-o", "jsonl"}).output)[0]["name"];
+  const CommandResult created = Run({"collection", "create", "cut", "--model", model, "--dimension",
+                                     "128", "--document-prompt", "about: ", "--query-prompt", ""});
+  ASSERT_EQ(created.exit_code, 0) << created.errors;
+  EXPECT_THAT(created.errors, HasSubstr("128 dimensions"));
+  ASSERT_EQ(Run({"put", "cut", "the cat sleeps", "--id", "cat"}).exit_code, 0);
+  EXPECT_EQ(JsonLines(Run({"get", "cut", "cat", "--with-vector"}).output)[0]["vector"].size(),
+            128u);
+  const auto score = [this] {
+    return JsonLines(Run({"search", "cut", "the cat sleeps"}).output)[0]["score"].get<double>();
+  };
+  EXPECT_LT(score(), 0.99);
+  EXPECT_EQ(Run({"collection", "update", "cut"}).exit_code, 2);
+  const CommandResult updated = Run({"collection", "update", "cut", "--query-prompt", "about: "});
+  EXPECT_EQ(JsonLines(updated.output)[0]["query_prompt"], "about: ");
+  EXPECT_GT(score(), 0.999);
+
+  server_->Stop();
+  Start({"--encoder-precision", "float32"});
+  const Json shown = JsonLines(Run({"collection", "show", "cut", "-o", "jsonl"}).output)[0];
+  EXPECT_EQ(shown["document_prompt"], "about: ");
+  EXPECT_EQ(shown.contains("warnings"), shown["model_precision"] == "bfloat16");
+  EXPECT_GT(score(), 0.999);
+}
+
 TEST_F(MainJobTest, WithFloat32AloneVectorsAreTheReferences) {
   server_->Stop();
   Start({"--encoder-precision", "float32"});

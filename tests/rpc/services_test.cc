@@ -188,6 +188,7 @@ TEST_F(ServicesTest, CollectionsAreCreatedShownListedChangedAndDeleted) {
   create.set_name("third");
   create.set_metric(v1::METRIC_EUCLIDEAN);
   create.mutable_index()->set_m(24);
+  create.set_document_prompt("about ");
   v1::Collection collection;
   ASSERT_TRUE(
       Call(*collections_, &v1::CollectionService::Stub::CreateCollection, create, collection).ok());
@@ -199,13 +200,19 @@ TEST_F(ServicesTest, CollectionsAreCreatedShownListedChangedAndDeleted) {
   EXPECT_EQ(collection.index().m(), 24u);
   EXPECT_EQ(collection.state(), v1::INDEX_STATE_READY);
   EXPECT_GT(collection.create_time().seconds(), 0);
+  EXPECT_EQ(collection.document_prompt(), "about ");
+  EXPECT_EQ(collection.query_prompt(), "");
+  EXPECT_EQ(collection.model_precision(), "float32");
 
   v1::UpdateCollectionRequest update;
   update.set_name("third");
   update.set_ef_search(300);
+  update.set_query_prompt("find ");
   ASSERT_TRUE(
       Call(*collections_, &v1::CollectionService::Stub::UpdateCollection, update, collection).ok());
   EXPECT_EQ(collection.index().ef_search(), 300u);
+  EXPECT_EQ(collection.query_prompt(), "find ");
+  EXPECT_EQ(collection.document_prompt(), "about ");
 
   v1::ListCollectionsRequest list;
   list.set_page_size(2);
