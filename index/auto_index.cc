@@ -32,7 +32,7 @@ absl::Status AutoIndex::UpsertWhileMoving(uint64_t label, std::span<const float>
   WriterLock lock(mutex_);
   if (phase_ == Phase::kGraph) return graph_->Upsert(label, vector);
   if (phase_ == Phase::kScan) {
-    graph_ = std::make_unique<HnswlibIndex>(settings_);
+    graph_ = std::make_unique<HnswIndex>(settings_, scan_->Components());
     to_move_ = scan_->Labels();
     phase_ = Phase::kMoving;
   }

@@ -9,13 +9,14 @@
 
 #include "absl/status/statusor.h"
 #include "index/flat_index.h"
-#include "index/hnswlib_index.h"
+#include "index/hnsw_index.h"
 #include "index/shared_mutex.h"
 #include "index/vector_index.h"
 
 namespace simile {
 
-// The exact scan while the collection is small, an HNSW graph once it is not. The change is made in
+// The exact scan while the collection is small, our HNSW graph once it is not: by then there are
+// enough vectors to learn the scale of the graph's codes from. The change is made in
 // small steps: each insert above the limit also moves a few older vectors into the graph, while
 // searches still scan; when all are there, the scan's copy is dropped. So no single write stalls.
 //
@@ -50,7 +51,7 @@ class AutoIndex final : public VectorIndex {
   mutable index_internal::SharedMutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kScan;
   std::unique_ptr<FlatIndex> scan_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<HnswlibIndex> graph_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<HnswIndex> graph_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint64_t> to_move_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -97,4 +97,14 @@ std::vector<float> FlatIndex::Vector(uint64_t label) const {
   return {first, first + kernel_.dimension()};
 }
 
+std::vector<float> FlatIndex::Components() const {
+  ReaderLock lock(mutex_);
+  std::vector<float> components;
+  components.reserve(labels_.size() * kernel_.dimension());
+  for (size_t slot = 0; slot < labels_.size(); ++slot) {
+    components.insert(components.end(), At(slot), At(slot) + kernel_.dimension());
+  }
+  return components;
+}
+
 }  // namespace simile

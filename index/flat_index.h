@@ -41,6 +41,9 @@ class FlatIndex final : public VectorIndex {
   // The vector as it is compared (scaled to length 1 under cosine); empty when there is none.
   std::vector<float> Vector(uint64_t label) const;
 
+  // Those of all vectors, end to end, in no order.
+  std::vector<float> Components() const;
+
  private:
   static constexpr size_t kChunkVectors = 1024;
 

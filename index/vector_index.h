@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "index/code_format.h"
 #include "index/metric.h"
 
 namespace simile {
@@ -82,7 +83,7 @@ class VectorIndex {
 
 // Which engine holds the vectors.
 enum class IndexEngine {
-  kAuto,     // Exact scan while small, then an HNSW graph.
+  kAuto,     // Exact scan while small, then our HNSW graph.
   kFlat,     // Always the exact scan.
   kHnswlib,  // Always the graph of hnswlib.
 };
@@ -91,6 +92,7 @@ struct IndexSettings {
   size_t dimension = 0;
   Metric metric = Metric::kCosine;
   IndexEngine engine = IndexEngine::kAuto;
+  CodeFormat codes = CodeFormat::kSq8;  // Of our graph.
   size_t m = 16;                 // Links per node and level (Malkov & Yashunin 2016), 2 to 96.
   size_t ef_construction = 200;  // Candidate list while building, 8 to 4096.
   size_t ef_search = 96;         // Candidate list of a search that names none, 1 to 16384.

@@ -51,6 +51,7 @@ std::string EncodeCollection(const CollectionRecord& record) {
   PutOptionalString(body, record.query_prompt);
   PutOptionalString(body, record.document_prompt);
   body.PutString(record.model_precision);
+  body.Put(record.index_codes);
   return SealRecord(RecordKind::kCollection, body.bytes());
 }
 
@@ -71,6 +72,7 @@ absl::StatusOr<CollectionRecord> DecodeCollection(std::string_view record) {
     out.query_prompt = GetOptionalString(in);
     out.document_prompt = GetOptionalString(in);
     out.model_precision = in.GetString();
+    out.index_codes = in.Get<uint32_t>();
   };
   return Decode<CollectionRecord>(RecordKind::kCollection, record, "collection", read);
 }

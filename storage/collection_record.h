@@ -27,6 +27,7 @@ struct CollectionRecord {
   // What the model's products were rounded to when the collection was made, e.g. "bfloat16"; empty
   // without a model and in records of version 1.
   std::string model_precision;
+  uint32_t index_codes = 0;  // In records of version 1: 0.
 
   bool operator==(const CollectionRecord&) const = default;
 };

@@ -31,6 +31,7 @@ Json CollectionJson(const v1::Collection& collection) {
       {"document_count", collection.document_count()},
       {"state", short_name(v1::IndexState_Name(collection.state()), "INDEX_STATE_")},
       {"engine", short_name(v1::IndexEngine_Name(collection.index().engine()), "INDEX_ENGINE_")},
+      {"codes", short_name(v1::IndexCodes_Name(collection.index().codes()), "INDEX_CODES_")},
       {"m", collection.index().m()},
       {"ef_construction", collection.index().ef_construction()},
       {"ef_search", collection.index().ef_search()},
@@ -53,6 +54,7 @@ struct CreateOptions {
   uint32_t dimension = 0;
   std::string metric = "cosine";
   std::string engine = "auto";
+  std::string codes = "sq8";
   uint32_t m = 0;
   uint32_t ef_construction = 0;
   uint32_t ef_search = 0;
@@ -78,6 +80,9 @@ int Create(CommandContext& context, const CreateOptions& options) {
   index.set_engine(options.engine == "flat"      ? v1::INDEX_ENGINE_FLAT
                    : options.engine == "hnswlib" ? v1::INDEX_ENGINE_HNSWLIB
                                                  : v1::INDEX_ENGINE_AUTO);
+  index.set_codes(options.codes == "sq4"       ? v1::INDEX_CODES_SQ4
+                  : options.codes == "float32" ? v1::INDEX_CODES_FLOAT32
+                                               : v1::INDEX_CODES_SQ8);
   index.set_m(options.m);
   index.set_ef_construction(options.ef_construction);
   index.set_ef_search(options.ef_search);
@@ -164,6 +169,9 @@ void AddCollectionCommands(CLI::App& app, CommandContext& context) {
       ->capture_default_str();
   command->add_option("--engine", create->engine, "auto, flat or hnswlib")
       ->check(CLI::IsMember({"auto", "flat", "hnswlib"}))
+      ->capture_default_str();
+  command->add_option("--codes", create->codes, "what the graph keeps: sq8, sq4 or float32")
+      ->check(CLI::IsMember({"sq8", "sq4", "float32"}))
       ->capture_default_str();
   command->add_option("--m", create->m, "links per node of the graph (16)");
   command->add_option("--ef-construction", create->ef_construction,

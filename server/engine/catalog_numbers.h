@@ -12,10 +12,12 @@ namespace simile {
 // knowing what they mean. The numbers are on disk: they never change their meaning.
 uint32_t CatalogNumber(Metric metric);
 uint32_t CatalogNumber(IndexEngine engine);
+uint32_t CatalogNumber(CodeFormat codes);
 
 // DataLoss for a number that stands for nothing.
 absl::StatusOr<Metric> MetricOfNumber(uint32_t number);
 absl::StatusOr<IndexEngine> IndexEngineOfNumber(uint32_t number);
+absl::StatusOr<CodeFormat> CodeFormatOfNumber(uint32_t number);
 
 }  // namespace simile
 

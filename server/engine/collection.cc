@@ -339,6 +339,7 @@ CollectionDescription Collection::Describe() const {
   description.record = record_;
   description.metric = MetricOfNumber(record_.metric).value_or(Metric::kCosine);
   description.engine = IndexEngineOfNumber(record_.index_engine).value_or(IndexEngine::kAuto);
+  description.codes = CodeFormatOfNumber(record_.index_codes).value_or(CodeFormat::kSq8);
   if (!failure_.ok()) description.state_reason = MessageOf(failure_);
   const std::string default_prompt =
       model_ != nullptr ? model_->encoder().info().default_prompt : "";

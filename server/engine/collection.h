@@ -28,6 +28,7 @@ struct CollectionDescription {
   CollectionRecord record;
   Metric metric = Metric::kCosine;  // What the numbers in the record mean.
   IndexEngine engine = IndexEngine::kAuto;
+  CodeFormat codes = CodeFormat::kSq8;
   CollectionState state = CollectionState::kLoading;
   std::string state_reason;  // Why it failed.
   uint64_t document_count = 0;

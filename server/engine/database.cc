@@ -21,9 +21,12 @@ absl::StatusOr<std::unique_ptr<VectorIndex>> NewIndexFor(const CollectionRecord&
   if (!metric.ok()) return metric.status();
   const auto engine = IndexEngineOfNumber(record.index_engine);
   if (!engine.ok()) return engine.status();
+  const auto codes = CodeFormatOfNumber(record.index_codes);
+  if (!codes.ok()) return codes.status();
   return NewVectorIndex({.dimension = record.dimension,
                          .metric = *metric,
                          .engine = *engine,
+                         .codes = *codes,
                          .m = record.index_m,
                          .ef_construction = record.index_ef_construction,
                          .ef_search = record.index_ef_search});
@@ -198,7 +201,8 @@ absl::StatusOr<std::shared_ptr<Collection>> Database::CreateCollection(
       .index_m = OrDefault(settings.m, defaults.m),
       .index_ef_construction = OrDefault(settings.ef_construction, defaults.ef_construction),
       .index_ef_search = OrDefault(settings.ef_search, defaults.ef_search),
-      .created_unix_ms = UnixMs()};
+      .created_unix_ms = UnixMs(),
+      .index_codes = CatalogNumber(settings.codes)};
   // From here on no model can go away.
   WriteLock lock(mutex_);
   if (absl::Status s = ChooseModel(settings, *models_, record); !s.ok()) return s;

@@ -26,6 +26,7 @@ struct CollectionSettings {
   size_t dimension = 0;  // 0: the model's. Less than that: its vectors are cut to so many.
   Metric metric = Metric::kCosine;
   IndexEngine engine = IndexEngine::kAuto;
+  CodeFormat codes = CodeFormat::kSq8;
   size_t m = 0;  // 0: the default of IndexSettings; so for the next two.
   size_t ef_construction = 0;
   size_t ef_search = 0;

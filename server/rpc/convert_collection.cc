@@ -40,6 +40,33 @@ absl::StatusOr<IndexEngine> EngineFromProto(v1::IndexEngine engine) {
                       fmt::format("there is no index engine {}", static_cast<int>(engine)));
 }
 
+absl::StatusOr<CodeFormat> CodesFromProto(v1::IndexCodes codes) {
+  switch (codes) {
+    case v1::INDEX_CODES_UNSPECIFIED:
+    case v1::INDEX_CODES_SQ8:
+      return CodeFormat::kSq8;
+    case v1::INDEX_CODES_SQ4:
+      return CodeFormat::kSq4;
+    case v1::INDEX_CODES_FLOAT32:
+      return CodeFormat::kFloat32;
+    default:
+      break;
+  }
+  return InvalidField("index.codes", fmt::format("there are no codes {}", static_cast<int>(codes)));
+}
+
+v1::IndexCodes ToProto(CodeFormat codes) {
+  switch (codes) {
+    case CodeFormat::kSq8:
+      return v1::INDEX_CODES_SQ8;
+    case CodeFormat::kSq4:
+      return v1::INDEX_CODES_SQ4;
+    case CodeFormat::kFloat32:
+      return v1::INDEX_CODES_FLOAT32;
+  }
+  return v1::INDEX_CODES_UNSPECIFIED;
+}
+
 v1::IndexState ToProto(CollectionState state) {
   switch (state) {
     case CollectionState::kLoading:
@@ -83,6 +110,8 @@ absl::StatusOr<CollectionSettings> FromProto(const v1::CreateCollectionRequest& 
   if (!metric.ok()) return metric.status();
   const absl::StatusOr<IndexEngine> engine = EngineFromProto(proto.index().engine());
   if (!engine.ok()) return engine.status();
+  const absl::StatusOr<CodeFormat> codes = CodesFromProto(proto.index().codes());
+  if (!codes.ok()) return codes.status();
   const auto prompt = [](bool is_given, const std::string& text) {
     return is_given ? std::optional<std::string>(text) : std::nullopt;
   };
@@ -92,6 +121,7 @@ absl::StatusOr<CollectionSettings> FromProto(const v1::CreateCollectionRequest& 
       .dimension = proto.dimension(),
       .metric = *metric,
       .engine = *engine,
+      .codes = *codes,
       .m = proto.index().m(),
       .ef_construction = proto.index().ef_construction(),
       .ef_search = proto.index().ef_search(),
@@ -118,6 +148,7 @@ void ToProto(const CollectionDescription& description, v1::Collection& proto) {
   proto.set_metric(ToProto(description.metric));
   v1::IndexSettings& index = *proto.mutable_index();
   index.set_engine(ToProto(description.engine));
+  index.set_codes(ToProto(description.codes));
   index.set_m(record.index_m);
   index.set_ef_construction(record.index_ef_construction);
   index.set_ef_search(record.index_ef_search);

@@ -4,8 +4,8 @@
 #include <thread>
 #include <vector>
 
-#include "index/auto_index.h"
 #include "index/vector_index.h"
+#include "tests/index/index_engines.h"
 #include "tests/index/seeded_vectors.h"
 #include "tests/support/status_matchers.h"
 
@@ -57,18 +57,58 @@ void WriteAndSearch(VectorIndex& index) {
   EXPECT_EQ(index.Statistics().vector_count, kWriters * kVectorsEach * 4 / 5);
 }
 
-TEST(IndexConcurrencyTest, TheScanIsSearchedWhileItChanges) {
-  WriteAndSearch(**NewVectorIndex({.dimension = kDimension, .engine = IndexEngine::kFlat}));
+// Every label is replaced again and again, and some are removed for a while: dead vectors gather
+// all the time, and the graph is repaired under searches and inserts.
+TEST(GraphRepairConcurrencyTest, EveryLabelIsFoundWhileTheGraphIsRepairedAroundIt) {
+  constexpr size_t kLabels = 400, kRounds = 6;
+  const SeededVectors vectors(kLabels * (kRounds + 1), kDimension, 2);
+  const auto index = NewHnswIndex({.dimension = kDimension}, CodeFormat::kSq8);
+  for (size_t label = 0; label < kLabels; ++label) {
+    ASSERT_THAT(index->Upsert(label, vectors[label]), IsOk());
+  }
+  std::atomic<bool> writing{true};
+  std::atomic<size_t> lost{0}, searches{0};
+  std::vector<std::thread> threads;
+  for (size_t writer = 0; writer < 2; ++writer) {
+    threads.emplace_back([&, writer] {
+      for (size_t step = writer; step < kLabels * kRounds; step += 2) {
+        const size_t label = step % kLabels;
+        if (label % 7 == 6) index->Remove(label);
+        EXPECT_THAT(index->Upsert(label, vectors[kLabels + step]), IsOk());
+      }
+    });
+  }
+  std::thread searcher([&] {
+    for (size_t at = 0; writing; at = (at + 1) % vectors.size()) {
+      const auto answer = index->Search(vectors[at], {.k = 20, .ef_search = 40});
+      if (!answer.ok() || answer->neighbors.size() < 20) ++lost;
+      ++searches;
+    }
+  });
+  for (std::thread& thread : threads) thread.join();
+  writing = false;
+  searcher.join();
+  EXPECT_EQ(lost, 0u);
+  EXPECT_GT(searches, 0u);
+  EXPECT_EQ(index->Statistics().vector_count, kLabels);
+  EXPECT_LT(index->Statistics().removed_count, 400u);
+  size_t found = 0;
+  for (size_t label = 0; label < kLabels; ++label) {
+    const size_t last = kLabels + kLabels * (kRounds - 1) + label;
+    const auto answer = index->Search(vectors[last], {.k = 1, .ef_search = 40});
+    found += answer->neighbors.front().label == label ? 1 : 0;
+  }
+  EXPECT_GE(found, kLabels - 4);
 }
 
-TEST(IndexConcurrencyTest, TheGraphIsSearchedWhileItChanges) {
-  WriteAndSearch(**NewVectorIndex({.dimension = kDimension, .engine = IndexEngine::kHnswlib}));
+class IndexConcurrencyTest : public ::testing::TestWithParam<IndexMaker> {};
+
+TEST_P(IndexConcurrencyTest, IsSearchedWhileItChanges) {
+  WriteAndSearch(*GetParam().make({.dimension = kDimension}));
 }
 
-TEST(IndexConcurrencyTest, AnIndexIsSearchedWhileItChangesItsEngine) {
-  AutoIndex index({.dimension = kDimension}, 200);
-  WriteAndSearch(index);
-}
+INSTANTIATE_TEST_SUITE_P(EveryIndex, IndexConcurrencyTest, ::testing::ValuesIn(AllIndexMakers()),
+                         [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace simile

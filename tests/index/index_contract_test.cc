@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "index/vector_index.h"
+#include "tests/index/index_engines.h"
 #include "tests/index/seeded_vectors.h"
 #include "tests/support/status_matchers.h"
 
@@ -22,15 +23,12 @@ using ::testing::SizeIs;
 constexpr size_t kDimension = 8;
 
 // What VectorIndex promises, for every engine under every metric.
-class IndexContractTest : public ::testing::TestWithParam<std::tuple<IndexEngine, Metric>> {
+class IndexContractTest : public ::testing::TestWithParam<std::tuple<IndexMaker, Metric>> {
  protected:
   static Metric metric() { return std::get<1>(GetParam()); }
 
   void SetUp() override {
-    auto index = NewVectorIndex(
-        {.dimension = kDimension, .metric = metric(), .engine = std::get<0>(GetParam())});
-    ASSERT_THAT(index, IsOk());
-    index_ = *std::move(index);
+    index_ = std::get<0>(GetParam()).make({.dimension = kDimension, .metric = metric()});
   }
 
   void Add(const SeededVectors& vectors) {
@@ -193,19 +191,16 @@ TEST_P(IndexContractTest, RefusesWhatItCannotCompare) {
   }
 }
 
-std::string NameOf(const ::testing::TestParamInfo<std::tuple<IndexEngine, Metric>>& info) {
-  const char* const engines[] = {"Auto", "Flat", "Hnswlib"};
+std::string NameOf(const ::testing::TestParamInfo<std::tuple<IndexMaker, Metric>>& info) {
   const char* const metrics[] = {"Cosine", "Euclidean", "DotProduct"};
-  return std::string(engines[static_cast<size_t>(std::get<0>(info.param))]) +
-         metrics[static_cast<size_t>(std::get<1>(info.param))];
+  return std::get<0>(info.param).name + metrics[static_cast<size_t>(std::get<1>(info.param))];
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Engines, IndexContractTest,
-    ::testing::Combine(::testing::Values(IndexEngine::kAuto, IndexEngine::kFlat,
-                                         IndexEngine::kHnswlib),
-                       ::testing::Values(Metric::kCosine, Metric::kEuclidean, Metric::kDotProduct)),
-    NameOf);
+INSTANTIATE_TEST_SUITE_P(Engines, IndexContractTest,
+                         ::testing::Combine(::testing::ValuesIn(AllIndexMakers()),
+                                            ::testing::Values(Metric::kCosine, Metric::kEuclidean,
+                                                              Metric::kDotProduct)),
+                         NameOf);
 
 TEST(NewVectorIndexTest, RefusesSettingsOutOfTheirRange) {
   const IndexSettings good = {.dimension = 4};

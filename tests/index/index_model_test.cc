@@ -3,8 +3,8 @@
 #include <map>
 #include <random>
 
-#include "index/auto_index.h"
 #include "index/vector_index.h"
+#include "tests/index/index_engines.h"
 #include "tests/index/seeded_vectors.h"
 #include "tests/support/status_matchers.h"
 
@@ -46,28 +46,16 @@ void CompareWithMap(VectorIndex& index, uint32_t seed) {
   }
 }
 
-TEST(IndexModelTest, TheScanHoldsWhatAMapHolds) {
+class IndexModelTest : public ::testing::TestWithParam<IndexMaker> {};
+
+TEST_P(IndexModelTest, HoldsWhatAMapHolds) {
   for (uint32_t seed = 1; seed <= 5; ++seed) {
-    const auto index = NewVectorIndex(
-        {.dimension = kDimension, .metric = Metric::kEuclidean, .engine = IndexEngine::kFlat});
-    CompareWithMap(**index, seed);
+    CompareWithMap(*GetParam().make({.dimension = kDimension, .metric = Metric::kEuclidean}), seed);
   }
 }
 
-TEST(IndexModelTest, TheGraphHoldsWhatAMapHolds) {
-  for (uint32_t seed = 1; seed <= 5; ++seed) {
-    const auto index = NewVectorIndex(
-        {.dimension = kDimension, .metric = Metric::kEuclidean, .engine = IndexEngine::kHnswlib});
-    CompareWithMap(**index, seed);
-  }
-}
-
-TEST(IndexModelTest, AnIndexThatChangesItsEngineHoldsWhatAMapHolds) {
-  for (uint32_t seed = 1; seed <= 5; ++seed) {
-    AutoIndex index({.dimension = kDimension, .metric = Metric::kEuclidean}, 40);
-    CompareWithMap(index, seed);
-  }
-}
+INSTANTIATE_TEST_SUITE_P(EveryIndex, IndexModelTest, ::testing::ValuesIn(AllIndexMakers()),
+                         [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace simile

@@ -189,6 +189,7 @@ TEST_F(ServicesTest, CollectionsAreCreatedShownListedChangedAndDeleted) {
   create.set_metric(v1::METRIC_EUCLIDEAN);
   create.mutable_index()->set_m(24);
   create.set_document_prompt("about ");
+  create.mutable_index()->set_codes(v1::INDEX_CODES_SQ4);
   v1::Collection collection;
   ASSERT_TRUE(
       Call(*collections_, &v1::CollectionService::Stub::CreateCollection, create, collection).ok());
@@ -198,6 +199,7 @@ TEST_F(ServicesTest, CollectionsAreCreatedShownListedChangedAndDeleted) {
   EXPECT_EQ(collection.metric(), v1::METRIC_EUCLIDEAN);
   EXPECT_EQ(collection.index().engine(), v1::INDEX_ENGINE_AUTO);
   EXPECT_EQ(collection.index().m(), 24u);
+  EXPECT_EQ(collection.index().codes(), v1::INDEX_CODES_SQ4);
   EXPECT_EQ(collection.state(), v1::INDEX_STATE_READY);
   EXPECT_GT(collection.create_time().seconds(), 0);
   EXPECT_EQ(collection.document_prompt(), "about ");

@@ -40,7 +40,8 @@ constexpr char kCollection[] =
     "010600000066696e643a20"    // query prompt
     "00"                        // no document prompt
     "0800000062666c6f61743136"  // model precision
-    "5031246a";
+    "02000000"                  // index codes
+    "f8ab40ba";
 
 constexpr char kCollectionOfVersion1[] =
     "0101"

@@ -28,6 +28,7 @@ CollectionRecord SampleCollection() {
   CollectionRecord record = SampleCollectionOfVersion1();
   record.query_prompt = "find: ";
   record.model_precision = "bfloat16";
+  record.index_codes = 2;
   return record;
 }
 
@@ -55,9 +56,9 @@ std::vector<RecordSample> RecordSamples() {
   const auto decode_collection = [](std::string_view record) {
     return DecodeCollection(record).status();
   };
-  // The new version only added to the end: a flag for each prompt, one prompt, the precision.
+  // The new version only added to the end: a flag for each prompt, one prompt, precision, codes.
   const std::string collection = EncodeCollection(SampleCollection());
-  const size_t added_bytes = 1 + 4 + 6 + 1 + 4 + 8;
+  const size_t added_bytes = 1 + 4 + 6 + 1 + 4 + 8 + 4;
   const std::string body = BodyOf(collection);
   return {
       {"collection, version 1", RecordKind::kCollection, 1,

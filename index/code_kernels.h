@@ -1,0 +1,70 @@
+#ifndef SIMILE_INDEX_CODE_KERNELS_H_
+#define SIMILE_INDEX_CODE_KERNELS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "index/aligned_bytes.h"
+#include "index/code_format.h"
+
+namespace simile::index_internal {
+
+// A vector that rows of codes are compared with.
+//
+// With `raw` the plain sum of products of a row and `components` (int8 beside sq8 and sq4, float
+// beside float32), the product of the two vectors in units of the row's codes is
+//   ratio * (raw - offset)        sq8 and float32
+//   ratio * (2 * raw - offset)    sq4
+struct QueryCode {
+  AlignedBytes components;
+  int32_t offset = 0;
+  float ratio = 1;
+  float squares = 0;  // Sum of squares, in units of the row's codes.
+};
+
+// Where the rows of a graph lie: row `slot` at chunks[slot / 65536] + codes_offset +
+// slot % 65536 * row_bytes, its sum of squares at squares_offset in the same chunk.
+struct CodeRows {
+  std::byte* const* chunks = nullptr;
+  size_t codes_offset = 0;
+  size_t squares_offset = 0;
+  size_t row_bytes = 0;
+};
+
+// Which of the rows are nearer than a bound. A key is smaller the nearer a row is; keys under
+// queries of the same ratio compare with each other.
+//   products      2^31 - (raw - offset), or for float32 the bits of -raw in unsigned order
+//   Euclidean     the squared distance in units of codes, never below 0
+// Writes slots and keys of the rows whose key is below `bound`, in the order they came, and returns
+// their number. Both arrays must have room for 16 more than `count`, which is at most kRowsMax.
+using NearerFunction = size_t (*)(const CodeRows& rows, const QueryCode& query,
+                                  const uint32_t* slots, size_t count, uint32_t bound,
+                                  uint32_t* near_slots, uint32_t* near_keys);
+
+inline constexpr size_t kRowsMax = 256;
+
+// Turns a row of sq8 or sq4 into the components of a query (int8, one for each code of the row) and
+// returns their sum. Components beyond `dimension` are 0.
+using ComponentsFunction = int32_t (*)(const std::byte* row, size_t row_bytes, size_t dimension,
+                                       int8_t* components);
+
+// A level of instructions; kernels of all levels give the same keys beside integer codes.
+struct CodeKernels {
+  std::string_view level;  // "avx512_vnni", "highway" or "scalar".
+  NearerFunction (*nearer)(CodeFormat format, bool euclidean);
+  ComponentsFunction (*components)(CodeFormat format);  // Null for float32.
+};
+
+// The levels that this machine has, best first.
+const std::vector<CodeKernels>& AllCodeKernels();
+
+// One for each level; null where the machine lacks it.
+const CodeKernels* VnniCodeKernels();
+const CodeKernels* HighwayCodeKernels();
+const CodeKernels* ScalarCodeKernels();
+
+}  // namespace simile::index_internal
+
+#endif  // SIMILE_INDEX_CODE_KERNELS_H_

@@ -1,0 +1,194 @@
+// The kernels for every instruction set that Highway knows, from one source; chosen at run time.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "index/code_kernels_highway.cc"
+// Highway asks for this order.
+// clang-format off
+#include "hwy/cache_control.h"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+// clang-format on
+
+#include "index/code_kernels.h"
+#include "index/code_key.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace simile::index_internal {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr size_t kLine = 64;
+constexpr size_t kSlotsOfChunk = 65'536;
+
+const int8_t* Int8Components(const QueryCode& query) {
+  return reinterpret_cast<const int8_t*>(query.components.data());
+}
+
+// Adds up products of unsigned and signed bytes; Highway 1.0 has no such product, so they are
+// widened first.
+class ByteProducts {
+ public:
+  static constexpr hn::ScalableTag<int16_t> kWide{};
+  static constexpr hn::Rebind<uint8_t, hn::ScalableTag<int16_t>> kBytes{};
+  using Wide = hn::Vec<hn::ScalableTag<int16_t>>;
+
+  HWY_INLINE ByteProducts() : sum_(hn::Zero(kSums)), rest_(hn::Zero(kSums)) {}
+
+  static HWY_INLINE size_t Lanes() { return hn::Lanes(kWide); }
+  static HWY_INLINE Wide Widened(const uint8_t* row) {
+    return hn::PromoteTo(kWide, hn::LoadU(kBytes, row));
+  }
+
+  HWY_INLINE void Add(Wide row, const int8_t* query) {
+    const auto factors = hn::PromoteTo(kWide, hn::LoadU(kSignedBytes, query));
+    sum_ = hn::ReorderWidenMulAccumulate(kSums, row, factors, sum_, rest_);
+  }
+  HWY_INLINE int32_t Total() const {
+    return hn::GetLane(hn::SumOfLanes(kSums, hn::Add(sum_, rest_)));
+  }
+
+ private:
+  static constexpr hn::Rebind<int8_t, hn::ScalableTag<int16_t>> kSignedBytes{};
+  static constexpr hn::Repartition<int32_t, hn::ScalableTag<int16_t>> kSums{};
+
+  hn::Vec<hn::Repartition<int32_t, hn::ScalableTag<int16_t>>> sum_;
+  hn::Vec<hn::Repartition<int32_t, hn::ScalableTag<int16_t>>> rest_;
+};
+
+struct Sq8 {
+  static HWY_INLINE int32_t Product(const uint8_t* row, size_t row_bytes, const QueryCode& query) {
+    ByteProducts products;
+    for (size_t at = 0; at < row_bytes; at += ByteProducts::Lanes()) {
+      products.Add(ByteProducts::Widened(row + at), Int8Components(query) + at);
+    }
+    return products.Total() - query.offset;
+  }
+};
+
+struct Sq4 {
+  static HWY_INLINE int32_t Product(const uint8_t* row, size_t row_bytes, const QueryCode& query) {
+    ByteProducts products;
+    const auto low_half = hn::Set(ByteProducts::kWide, 15);
+    for (size_t line = 0; line < row_bytes; line += kLine) {
+      const int8_t* components = Int8Components(query) + 2 * line;
+      for (size_t at = 0; at < kLine; at += ByteProducts::Lanes()) {
+        const auto pairs = ByteProducts::Widened(row + line + at);
+        products.Add(hn::And(pairs, low_half), components + at);
+        products.Add(hn::ShiftRight<4>(pairs), components + kLine + at);
+      }
+    }
+    return 2 * products.Total() - query.offset;
+  }
+};
+
+struct Float32 {
+  static HWY_INLINE float Product(const uint8_t* row, size_t row_bytes, const QueryCode& query) {
+    const hn::ScalableTag<float> tag;
+    const size_t lanes = hn::Lanes(tag);
+    const auto* values = reinterpret_cast<const float*>(row);
+    const auto* components = reinterpret_cast<const float*>(query.components.data());
+    const size_t count = row_bytes / sizeof(float);
+    // A row is whole cache lines: two vectors of 32 bytes or one of 64 at least.
+    auto even = hn::Zero(tag), odd = hn::Zero(tag);
+    for (size_t at = 0; at < count; at += 2 * lanes) {
+      even = hn::MulAdd(hn::LoadU(tag, values + at), hn::LoadU(tag, components + at), even);
+      if (at + lanes >= count) break;
+      odd = hn::MulAdd(hn::LoadU(tag, values + at + lanes), hn::LoadU(tag, components + at + lanes),
+                       odd);
+    }
+    return hn::GetLane(hn::SumOfLanes(tag, hn::Add(even, odd)));
+  }
+};
+
+HWY_INLINE uint32_t KeyOfDot(int32_t product) { return KeyOfProduct(product); }
+HWY_INLINE uint32_t KeyOfDot(float product) { return OrderedBits(-product); }
+
+template <typename Format, bool kEuclidean>
+size_t Nearer(const CodeRows& rows, const QueryCode& query, const uint32_t* slots, size_t count,
+              uint32_t bound, uint32_t* near_slots, uint32_t* near_keys) {
+  constexpr size_t kFetchedAhead = 8;
+  const auto row_of = [&rows](uint32_t slot) {
+    return reinterpret_cast<const uint8_t*>(rows.chunks[slot / kSlotsOfChunk] + rows.codes_offset +
+                                            slot % kSlotsOfChunk * rows.row_bytes);
+  };
+  const auto fetch = [&](uint32_t slot) {
+    for (size_t line = 0; line < rows.row_bytes; line += kLine) {
+      hwy::Prefetch(row_of(slot) + line);
+    }
+  };
+  for (size_t at = 0; at < count && at < kFetchedAhead; ++at) fetch(slots[at]);
+  size_t near = 0;
+  for (size_t at = 0; at < count; ++at) {
+    if (at + kFetchedAhead < count) fetch(slots[at + kFetchedAhead]);
+    const auto product = Format::Product(row_of(slots[at]), rows.row_bytes, query);
+    uint32_t key = 0;
+    if (kEuclidean) {
+      const std::byte* chunk = rows.chunks[slots[at] / kSlotsOfChunk] + rows.squares_offset;
+      const float squares = reinterpret_cast<const float*>(chunk)[slots[at] % kSlotsOfChunk];
+      key = KeyOfSquaredDistance(squares + query.squares -
+                                 2 * query.ratio * static_cast<float>(product));
+    } else {
+      key = KeyOfDot(product);
+    }
+    if (key >= bound) continue;
+    near_slots[near] = slots[at];
+    near_keys[near++] = key;
+  }
+  return near;
+}
+
+#define SIMILE_NEARER(name, format, euclidean)                                                   \
+  size_t name(const CodeRows& rows, const QueryCode& query, const uint32_t* slots, size_t count, \
+              uint32_t bound, uint32_t* near_slots, uint32_t* near_keys) {                       \
+    return Nearer<format, euclidean>(rows, query, slots, count, bound, near_slots, near_keys);   \
+  }
+SIMILE_NEARER(NearerSq8Products, Sq8, false)
+SIMILE_NEARER(NearerSq8Distances, Sq8, true)
+SIMILE_NEARER(NearerSq4Products, Sq4, false)
+SIMILE_NEARER(NearerSq4Distances, Sq4, true)
+SIMILE_NEARER(NearerFloat32Products, Float32, false)
+SIMILE_NEARER(NearerFloat32Distances, Float32, true)
+
+}  // namespace HWY_NAMESPACE
+}  // namespace simile::index_internal
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace simile::index_internal {
+
+HWY_EXPORT(NearerSq8Products);
+HWY_EXPORT(NearerSq8Distances);
+HWY_EXPORT(NearerSq4Products);
+HWY_EXPORT(NearerSq4Distances);
+HWY_EXPORT(NearerFloat32Products);
+HWY_EXPORT(NearerFloat32Distances);
+
+namespace {
+
+NearerFunction NearerOf(CodeFormat format, bool euclidean) {
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  switch (format) {
+    case CodeFormat::kFloat32:
+      return euclidean ? HWY_DYNAMIC_DISPATCH(NearerFloat32Distances)
+                       : HWY_DYNAMIC_DISPATCH(NearerFloat32Products);
+    case CodeFormat::kSq8:
+      return euclidean ? HWY_DYNAMIC_DISPATCH(NearerSq8Distances)
+                       : HWY_DYNAMIC_DISPATCH(NearerSq8Products);
+    case CodeFormat::kSq4:
+      return euclidean ? HWY_DYNAMIC_DISPATCH(NearerSq4Distances)
+                       : HWY_DYNAMIC_DISPATCH(NearerSq4Products);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const CodeKernels* HighwayCodeKernels() {
+  // Plain loops over bytes are what compilers turn into vectors by themselves.
+  static const CodeKernels kernels{
+      .level = "highway", .nearer = &NearerOf, .components = ScalarCodeKernels()->components};
+  return &kernels;
+}
+
+}  // namespace simile::index_internal
+#endif  // HWY_ONCE

@@ -1,0 +1,68 @@
+#ifndef SIMILE_INDEX_GRAPH_REPAIR_H_
+#define SIMILE_INDEX_GRAPH_REPAIR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "index/hnsw_graph.h"
+#include "index/reader_epochs.h"
+
+namespace simile::index_internal {
+
+// Takes dead slots out of a graph, so that their places can be used again, in small steps that
+// writers do on their way:
+// 1. Dead slots that have gathered are condemned: nothing new links to them.
+// 2. Once all who may not have seen that are gone (a grace period), each slot of the graph is gone
+//    over: what pointed to condemned slots is linked past them. Links are counted on the way, and a
+//    slot that none leads to is linked back to.
+// 3. After one more grace period nobody can be at a condemned slot: it is free.
+// A pass begins when one slot in eight is dead, so it costs a write a few microseconds for each of
+// about a dozen slots.
+//
+// Thread safety: all methods may be called together; of Step, one thread works and others go on.
+class GraphRepair {
+ public:
+  GraphRepair(HnswGraph& graph, ReaderEpochs& epochs) : graph_(graph), epochs_(epochs) {}
+
+  void NoteDead(uint32_t slot);
+
+  // Works through at most `slots_max` slots. Returns those that became free. The caller must not be
+  // in a visit of the epochs.
+  std::vector<uint32_t> Step(size_t slots_max, size_t live_count);
+
+  // Dead slots whose places are not yet free.
+  size_t dead_count() const;
+
+ private:
+  enum class Phase { kGathering, kSettling, kRelinking, kDraining };
+
+  bool Condemn(size_t live_count);
+  void BeginRelinking();
+  void Relink(size_t slots_max);
+  void EndRelinking();
+  std::vector<uint32_t> Release();
+
+  HnswGraph& graph_;
+  ReaderEpochs& epochs_;
+
+  mutable std::mutex dead_mutex_;
+  std::vector<uint32_t> dead_ ABSL_GUARDED_BY(dead_mutex_);
+  size_t condemned_count_ ABSL_GUARDED_BY(dead_mutex_) = 0;
+
+  // Whoever has it works; the members below are the worker's.
+  std::mutex work_mutex_;
+  Phase phase_ = Phase::kGathering;
+  std::vector<uint32_t> condemned_;
+  size_t next_slot_ = 0;
+  size_t end_slot_ = 0;
+  std::vector<uint8_t> inbound_links_;
+  std::optional<uint32_t> highest_slot_;
+};
+
+}  // namespace simile::index_internal
+
+#endif  // SIMILE_INDEX_GRAPH_REPAIR_H_

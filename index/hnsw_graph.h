@@ -1,0 +1,177 @@
+#ifndef SIMILE_INDEX_HNSW_GRAPH_H_
+#define SIMILE_INDEX_HNSW_GRAPH_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "index/code_kernels.h"
+#include "index/quantizer.h"
+#include "index/slot_memory.h"
+#include "index/upper_levels.h"
+#include "index/walk_scratch.h"
+
+namespace simile::index_internal {
+
+struct GraphSettings {
+  size_t dimension = 0;
+  bool euclidean = false;  // Else by product: more is nearer.
+  size_t m = 16;
+  size_t ef_construction = 200;
+};
+
+// A hierarchical navigable small world graph (Malkov & Yashunin 2016, arXiv 1603.09320) over codes:
+// slots in, slots out. Labels, float32 components and which slots are free are its owner's; it has
+// a place for them in the slots.
+//
+// Readers take no locks, and any number of inserts run beside them:
+// 1. A slot's code, level and label are written before the slot is linked, and do not change while
+//    anybody can reach it.
+// 2. A link is stored with release and loaded with acquire. So who reads a link sees what 1. says.
+// 3. A list may be read while it is being written: each link in it is then an old or a new one, and
+//    both are slots in the sense of 2. Its count is stored last when it grows.
+// 4. Writers of one list exclude each other by the slot's lock; nobody holds two.
+// 5. Entry slot and its level are one atomic, so no walk begins on a level its slot does not have.
+//
+// Thread safety: Place of a slot that nobody knows, Insert, Walk and the rest may run together.
+class HnswGraph {
+ public:
+  // What a slot is, apart from its links.
+  enum class State : uint8_t {
+    kNew,        // Free, or not yet to be answered.
+    kLive,       // Searches may answer it.
+    kDead,       // Searches pass through it; inserts do not link to it.
+    kCondemned,  // Being taken out of the graph.
+  };
+
+  HnswGraph(const GraphSettings& settings, const Quantizer& quantizer,
+            const CodeKernels& kernels = AllCodeKernels().front());
+
+  // Writes a slot that is not linked. ResourceExhausted when there is no memory for it.
+  absl::Status Place(uint32_t slot, uint64_t label, std::span<const float> vector);
+
+  // Links a slot that was placed. Cost: about ef_construction hops.
+  void Insert(uint32_t slot, WalkScratch& scratch);
+
+  // Fills scratch.pool with about the `ef` nearest slots to a query, of every state; those that are
+  // inserted meanwhile may be missing. Nothing when the graph is empty.
+  void Walk(const QueryCode& query, size_t ef, WalkScratch& scratch) const;
+
+  // Links what pointed to condemned slots past them, on all levels of `slot`. Where too little lies
+  // beyond them, it is linked anew.
+  void RelinkAround(uint32_t slot, WalkScratch& scratch);
+
+  // For a slot that no link leads to: lets its neighbours link to it.
+  void LinkBack(uint32_t slot, WalkScratch& scratch);
+
+  // Lets walks begin at `slot` if they begin at one that is dead or condemned; without a slot the
+  // graph is empty. Returns whether that was done.
+  bool ReplaceDeadEntry(std::optional<uint32_t> slot);
+
+  void ClearLinks(uint32_t slot);
+
+  // All slots that were ever placed are below it.
+  size_t slot_end() const { return slot_end_.load(std::memory_order_acquire); }
+
+  State StateOf(uint32_t slot) const {
+    return State{std::atomic_ref(memory_.State(slot)).load(std::memory_order_acquire)};
+  }
+  void SetState(uint32_t slot, State state) {
+    std::atomic_ref(memory_.State(slot))
+        .store(static_cast<uint8_t>(state), std::memory_order_release);
+  }
+  bool IsLive(uint32_t slot) const { return StateOf(slot) == State::kLive; }
+  uint64_t LabelOf(uint32_t slot) const { return memory_.Label(slot); }
+  const float* VectorOf(uint32_t slot) const { return memory_.Vector(slot); }
+  void FetchVector(uint32_t slot) const;
+  size_t LevelOf(uint32_t slot) const { return memory_.Level(slot); }
+
+  // Copies the links of a slot to `links`, which has room for links_max(); returns their number.
+  size_t LinksOf(uint32_t slot, size_t level, uint32_t* links) const;
+
+  const Quantizer& quantizer() const { return quantizer_; }
+  size_t links_max() const { return 2 * settings_.m; }
+  size_t bytes_per_slot() const { return memory_.bytes_per_slot(); }
+  size_t upper_bytes() const { return upper_.memory_bytes(); }
+
+ private:
+  struct Entry {
+    uint32_t slot = 0;
+    size_t level = 0;
+  };
+  static constexpr uint64_t kNoEntry = ~uint64_t{0};
+  static uint64_t Packed(const Entry& entry) { return uint64_t{entry.level} << 32 | entry.slot; }
+  static Entry Unpacked(uint64_t packed) {
+    return {.slot = static_cast<uint32_t>(packed), .level = static_cast<size_t>(packed >> 32)};
+  }
+
+  // Where a list lies.
+  struct LinkList {
+    uint32_t* links = nullptr;
+    size_t links_max = 0;
+    // Of a list on level 0 the count is a byte elsewhere, of others the word before the links.
+    uint8_t* byte_count = nullptr;
+    uint32_t* word_count = nullptr;
+
+    size_t Count() const {
+      return byte_count != nullptr ? std::atomic_ref(*byte_count).load(std::memory_order_acquire)
+                                   : std::atomic_ref(*word_count).load(std::memory_order_acquire);
+    }
+    uint32_t At(size_t at) const {
+      return std::atomic_ref(links[at]).load(std::memory_order_acquire);
+    }
+    void SetCount(size_t count) const;
+    size_t Read(uint32_t* out) const;
+    void Write(std::span<const uint32_t> links) const;
+  };
+  LinkList ListOf(uint32_t slot, size_t level) const {
+    if (level == 0) {
+      return {.links = memory_.Links(slot),
+              .links_max = links_max(),
+              .byte_count = &memory_.LinkCount(slot)};
+    }
+    uint32_t* const row = upper_.Row(memory_.UpperRow(slot) + level - 1);
+    return {.links = row + 1, .links_max = settings_.m, .word_count = row};
+  }
+
+  void FetchLinks(uint32_t slot) const;
+  void Descend(const QueryCode& query, size_t from_level, size_t to_level, uint32_t& slot,
+               uint32_t& key, WalkScratch& scratch) const;
+  void WalkLevel(const QueryCode& query, size_t ef, size_t level, uint32_t entry,
+                 uint32_t entry_key, WalkScratch& scratch) const;
+  void SelectNeighbors(std::span<const ScoredSlot> candidates, size_t count_max,
+                       std::vector<ScoredSlot>& selected, WalkScratch& scratch) const;
+  bool IsDiverse(const ScoredSlot& candidate, std::span<const ScoredSlot> selected,
+                 WalkScratch& scratch) const;
+  bool InsertOnLevel(uint32_t slot, size_t level, uint32_t& entry, uint32_t& entry_key,
+                     WalkScratch& scratch);
+  bool TryInsert(uint32_t slot, WalkScratch& scratch);
+  void LinkOwn(uint32_t slot, size_t level, std::span<const ScoredSlot> selected);
+  void LinkTo(uint32_t slot, size_t level, const ScoredSlot& neighbor, WalkScratch& scratch);
+  bool RelinkLevel(uint32_t slot, size_t level, WalkScratch& scratch);
+  void ScoreSlots(const QueryCode& query, std::span<const uint32_t> slots,
+                  std::vector<ScoredSlot>& scored, WalkScratch& scratch) const;
+  void QueryOf(uint32_t slot, QueryCode& query) const {
+    quantizer_.QueryOfRow(memory_.Code(slot), memory_.Squares(slot), query);
+  }
+  uint32_t KeyOf(const QueryCode& query, uint32_t slot) const;
+  bool IsCondemned(uint32_t slot) const { return StateOf(slot) == State::kCondemned; }
+  bool IsDeadOrCondemned(uint32_t slot) const { return StateOf(slot) >= State::kDead; }
+
+  const GraphSettings settings_;
+  const Quantizer quantizer_;
+  SlotMemory memory_;
+  UpperLevels upper_;
+  const CodeRows rows_;
+  const NearerFunction nearer_;
+  std::atomic<uint64_t> entry_{kNoEntry};
+  std::atomic<size_t> slot_end_{0};
+};
+
+}  // namespace simile::index_internal
+
+#endif  // SIMILE_INDEX_HNSW_GRAPH_H_

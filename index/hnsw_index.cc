@@ -1,0 +1,287 @@
+#include "index/hnsw_index.h"
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+#include <unordered_set>
+#include <vector>
+
+#include "index/distance.h"
+#include "index/graph_repair.h"
+#include "index/hnsw_graph.h"
+#include "index/label_slots.h"
+#include "index/reader_epochs.h"
+#include "index/top_k.h"
+
+namespace simile {
+
+using index_internal::GraphRepair;
+using index_internal::HnswGraph;
+using index_internal::kFarthestKey;
+using index_internal::LabelSlots;
+using index_internal::Quantizer;
+using index_internal::ReaderEpochs;
+using index_internal::WalkScratch;
+
+namespace {
+
+// Slots of the graph that a write goes over when the graph is being repaired.
+constexpr size_t kRepairedPerWrite = 12;
+
+// How much further a search looks that met too many dead vectors.
+constexpr size_t kWider = 4;
+
+// From here on codes hide more neighbours, since more vectors lie between two of their levels.
+constexpr size_t kManyVectors = 500'000;
+
+// Candidates that are compared by their float32 components at least, for each neighbour that is
+// wanted: with fewer, what codes put in a wrong order stays there (bench/README.md).
+size_t RerankedPerNeighbor(CodeFormat codes) {
+  switch (codes) {
+    case CodeFormat::kSq8:
+      return 2;
+    case CodeFormat::kSq4:
+      return 4;
+    case CodeFormat::kFloat32:
+      return 1;
+  }
+  return 1;
+}
+
+}  // namespace
+
+class HnswIndex::State {
+ public:
+  State(const IndexSettings& settings, std::span<const float> sample)
+      : settings_(settings),
+        kernel_(settings.metric, settings.dimension),
+        graph_({.dimension = settings.dimension,
+                .euclidean = is_euclidean(),
+                .m = settings.m,
+                .ef_construction = settings.ef_construction},
+               Quantizer(settings.codes, settings.dimension, sample)),
+        repair_(graph_, epochs_) {}
+
+  absl::Status Upsert(uint64_t label, std::span<const float> vector);
+  bool Remove(uint64_t label);
+  absl::StatusOr<SearchAnswer> Search(std::span<const float> query, const SearchOptions& options);
+  IndexStatistics Statistics() const;
+
+  const DistanceKernel& kernel() const { return kernel_; }
+
+ private:
+  bool is_euclidean() const { return settings_.metric == Metric::kEuclidean; }
+  uint32_t TakeSlot();
+  void GiveBack(std::span<const uint32_t> slots);
+  void Bury(uint32_t slot);
+  void RepairSome();
+  size_t RerankedCount(size_t k) const;
+  std::vector<Neighbor> SearchGraph(const float* query, size_t k, size_t ef);
+  std::vector<Neighbor> Reranked(const float* query, size_t k, WalkScratch& scratch) const;
+  std::vector<Neighbor> ScanAll(const float* query, const SearchOptions& options) const;
+
+  const IndexSettings settings_;
+  const DistanceKernel kernel_;
+  ReaderEpochs epochs_;
+  HnswGraph graph_;
+  GraphRepair repair_;
+  LabelSlots label_slots_;
+
+  // Upserts that run now: each may have its vector at two places for a moment.
+  std::atomic<size_t> upserting_{0};
+
+  mutable std::mutex slots_mutex_;
+  std::vector<uint32_t> free_slots_ ABSL_GUARDED_BY(slots_mutex_);
+  uint32_t next_slot_ ABSL_GUARDED_BY(slots_mutex_) = 0;
+};
+
+uint32_t HnswIndex::State::TakeSlot() {
+  const std::lock_guard lock(slots_mutex_);
+  if (free_slots_.empty()) return next_slot_++;
+  const uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  return slot;
+}
+
+void HnswIndex::State::GiveBack(std::span<const uint32_t> slots) {
+  if (slots.empty()) return;
+  const std::lock_guard lock(slots_mutex_);
+  free_slots_.insert(free_slots_.end(), slots.begin(), slots.end());
+}
+
+void HnswIndex::State::Bury(uint32_t slot) {
+  graph_.SetState(slot, HnswGraph::State::kDead);
+  repair_.NoteDead(slot);
+}
+
+void HnswIndex::State::RepairSome() {
+  GiveBack(repair_.Step(kRepairedPerWrite, label_slots_.size()));
+}
+
+absl::Status HnswIndex::State::Upsert(uint64_t label, std::span<const float> vector) {
+  const absl::StatusOr<std::vector<float>> prepared = kernel_.Prepare(vector);
+  if (!prepared.ok()) return prepared.status();
+  {
+    const ReaderEpochs::Visit visit(epochs_);
+    const uint32_t slot = TakeSlot();
+    if (absl::Status s = graph_.Place(slot, label, *prepared); !s.ok()) {
+      GiveBack({&slot, 1});
+      return s;
+    }
+    graph_.Insert(slot, WalkScratch::OfThisThread());
+    ++upserting_;
+    graph_.SetState(slot, HnswGraph::State::kLive);
+    if (const auto before = label_slots_.Put(label, slot); before.has_value()) Bury(*before);
+    --upserting_;
+  }
+  RepairSome();
+  return absl::OkStatus();
+}
+
+bool HnswIndex::State::Remove(uint64_t label) {
+  const std::optional<uint32_t> slot = label_slots_.Take(label);
+  if (!slot.has_value()) return false;
+  Bury(*slot);
+  RepairSome();
+  return true;
+}
+
+size_t HnswIndex::State::RerankedCount(size_t k) const {
+  const size_t count = RerankedPerNeighbor(settings_.codes) * k;
+  return label_slots_.size() < kManyVectors ? count : count + count / 2;
+}
+
+absl::StatusOr<SearchAnswer> HnswIndex::State::Search(std::span<const float> query,
+                                                      const SearchOptions& options) {
+  if (options.k == 0) return absl::InvalidArgumentError("k is 0; it must be at least 1");
+  const absl::StatusOr<std::vector<float>> prepared = kernel_.Prepare(query);
+  if (!prepared.ok()) return prepared.status();
+  const size_t live = label_slots_.size();
+  const size_t wanted = std::min(options.k, live);
+  SearchAnswer answer;
+  const ReaderEpochs::Visit visit(epochs_);
+  bool scan = options.exact || options.filter != nullptr;
+  size_t ef = options.ef_search != 0 ? options.ef_search : settings_.ef_search;
+  ef = std::max(ef, options.k);
+  for (; !scan; ef *= kWider) {
+    // A walk to everything there is costs more than looking at everything.
+    scan = ef >= live;
+    if (scan) break;
+    answer.neighbors = SearchGraph(prepared->data(), options.k, ef);
+    if (answer.neighbors.size() >= wanted) break;
+  }
+  if (scan) answer.neighbors = ScanAll(prepared->data(), options);
+  answer.exact = scan;
+  answer.strategy = scan ? SearchStrategy::kExactScan : SearchStrategy::kGraph;
+  for (Neighbor& neighbor : answer.neighbors) {
+    neighbor.distance = kernel_.ToDistance(neighbor.distance);
+  }
+  return answer;
+}
+
+std::vector<Neighbor> HnswIndex::State::SearchGraph(const float* query, size_t k, size_t ef) {
+  WalkScratch& scratch = WalkScratch::OfThisThread();
+  graph_.quantizer().EncodeQuery(query, scratch.query);
+  graph_.Walk(scratch.query, ef, scratch);
+  return Reranked(query, k, scratch);
+}
+
+// The k nearest of the walk's first candidates, by float32.
+std::vector<Neighbor> HnswIndex::State::Reranked(const float* query, size_t k,
+                                                 WalkScratch& scratch) const {
+  constexpr size_t kFetchedAhead = 3;
+  const size_t reranked = RerankedCount(k);
+  const uint32_t slack = graph_.quantizer().KeySlack(scratch.query, is_euclidean());
+  scratch.slots.clear();
+  uint32_t last_key = kFarthestKey;
+  for (size_t place = 0; place < scratch.pool.size(); ++place) {
+    // Behind the k-th by less than rounding, as in a crowd of texts that hardly differ, everything
+    // may be nearer.
+    if (scratch.slots.size() >= reranked && scratch.pool.key(place) > last_key) break;
+    const uint32_t slot = scratch.pool.slot(place);
+    if (!graph_.IsLive(slot)) continue;
+    scratch.slots.push_back(slot);
+    if (scratch.slots.size() == k) {
+      last_key = scratch.pool.key(place) + std::min(slack, kFarthestKey - scratch.pool.key(place));
+    }
+  }
+  const size_t count = scratch.slots.size();
+  for (size_t at = 0; at < std::min(count, kFetchedAhead); ++at) {
+    graph_.FetchVector(scratch.slots[at]);
+  }
+  std::vector<Neighbor> found;
+  found.reserve(count);
+  for (size_t at = 0; at < count; ++at) {
+    if (at + kFetchedAhead < count) graph_.FetchVector(scratch.slots[at + kFetchedAhead]);
+    const uint32_t slot = scratch.slots[at];
+    found.push_back(
+        {.label = graph_.LabelOf(slot), .distance = kernel_.Key(query, graph_.VectorOf(slot))});
+  }
+  std::ranges::sort(found, TopK::Nearer);
+  // While a vector is being replaced, both of its places are live for a moment; the nearer one
+  // counts.
+  size_t kept = 0;
+  for (size_t at = 0; at < found.size() && kept < k; ++at) {
+    const auto is_same = [&](const Neighbor& one) { return one.label == found[at].label; };
+    if (std::none_of(found.begin(), found.begin() + static_cast<ptrdiff_t>(kept), is_same)) {
+      found[kept++] = found[at];
+    }
+  }
+  found.resize(kept);
+  return found;
+}
+
+std::vector<Neighbor> HnswIndex::State::ScanAll(const float* query,
+                                                const SearchOptions& options) const {
+  TopK top(options.k + upserting_);
+  const size_t end = graph_.slot_end();
+  for (size_t at = 0; at < end; ++at) {
+    const auto slot = static_cast<uint32_t>(at);
+    if (!graph_.IsLive(slot)) continue;
+    const uint64_t label = graph_.LabelOf(slot);
+    if (options.filter != nullptr && !options.filter->Contains(label)) continue;
+    top.Offer(label, kernel_.Key(query, graph_.VectorOf(slot)));
+  }
+  std::vector<Neighbor> hits = top.Take();
+  std::unordered_set<uint64_t> seen;
+  std::erase_if(hits, [&seen](const Neighbor& hit) { return !seen.insert(hit.label).second; });
+  if (hits.size() > options.k) hits.resize(options.k);
+  return hits;
+}
+
+IndexStatistics HnswIndex::State::Statistics() const {
+  size_t slots = 0;
+  {
+    const std::lock_guard lock(slots_mutex_);
+    slots = next_slot_;
+  }
+  const size_t vector_bytes = settings_.dimension * sizeof(float);
+  return {.vector_count = label_slots_.size(),
+          .removed_count = repair_.dead_count(),
+          .memory_bytes = slots * (graph_.bytes_per_slot() + vector_bytes) + graph_.upper_bytes() +
+                          label_slots_.memory_bytes()};
+}
+
+HnswIndex::HnswIndex(const IndexSettings& settings, std::span<const float> sample)
+    : state_(std::make_unique<State>(settings, sample)) {}
+
+HnswIndex::~HnswIndex() = default;
+
+absl::Status HnswIndex::Upsert(uint64_t label, std::span<const float> vector) {
+  return state_->Upsert(label, vector);
+}
+
+bool HnswIndex::Remove(uint64_t label) { return state_->Remove(label); }
+
+absl::StatusOr<SearchAnswer> HnswIndex::Search(std::span<const float> query,
+                                               const SearchOptions& options) const {
+  return state_->Search(query, options);
+}
+
+size_t HnswIndex::dimension() const { return state_->kernel().dimension(); }
+
+Metric HnswIndex::metric() const { return state_->kernel().metric(); }
+
+IndexStatistics HnswIndex::Statistics() const { return state_->Statistics(); }
+
+}  // namespace simile

@@ -1,0 +1,178 @@
+#include "index/quantizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "index/code_key.h"
+
+namespace simile::index_internal {
+namespace {
+
+constexpr size_t kLineBytes = 64;
+constexpr size_t kSq4BlockComponents = 128;
+constexpr int32_t kSq8Middle = 128;
+constexpr int32_t kInt8Max = 127;
+constexpr int32_t kSq4Max = 15;
+
+// Shares of the components that may be clipped: where bytes have room, hardly any; where there are
+// sixteen levels, finer ones are worth more than the ends.
+constexpr double kSq8Clipped = 1e-5;
+constexpr double kSq4Clipped = 1e-2;
+
+constexpr size_t kSampleComponentsMax = 2'000'000;
+
+size_t RowBytes(CodeFormat format, size_t dimension) {
+  const auto rounded = [](size_t bytes) {
+    return (bytes + kLineBytes - 1) / kLineBytes * kLineBytes;
+  };
+  switch (format) {
+    case CodeFormat::kFloat32:
+      return rounded(dimension * sizeof(float));
+    case CodeFormat::kSq8:
+      return rounded(dimension);
+    case CodeFormat::kSq4:
+      return (dimension + kSq4BlockComponents - 1) / kSq4BlockComponents * kLineBytes;
+  }
+  return 0;
+}
+
+// The size that only the given share of the components exceeds.
+float LargestKept(std::span<const float> sample, double clipped_share) {
+  std::vector<float> sizes;
+  const size_t step = std::max<size_t>(1, sample.size() / kSampleComponentsMax);
+  for (size_t at = 0; at < sample.size(); at += step) sizes.push_back(std::fabs(sample[at]));
+  if (sizes.empty()) return 1;
+  const auto rank = static_cast<size_t>(static_cast<double>(sizes.size()) * (1 - clipped_share));
+  const auto kept = sizes.begin() + static_cast<ptrdiff_t>(std::min(rank, sizes.size() - 1));
+  std::nth_element(sizes.begin(), kept, sizes.end());
+  // Mostly zeros: then the largest of all.
+  const float size = *kept > 0 ? *kept : *std::ranges::max_element(sizes);
+  return size > 0 ? size : 1;
+}
+
+// Codes a unit of a component has. Bounded, so that squares of vectors of any length stay finite.
+float ScaleFor(CodeFormat format, std::span<const float> sample) {
+  switch (format) {
+    case CodeFormat::kFloat32:
+      return 1;
+    case CodeFormat::kSq8:
+      return static_cast<float>(kInt8Max) / LargestKept(sample, kSq8Clipped);
+    case CodeFormat::kSq4:
+      return static_cast<float>(kSq4Max) / LargestKept(sample, kSq4Clipped);
+  }
+  return 1;
+}
+
+int32_t Rounded(float value, int32_t limit) {
+  const auto bound = static_cast<float>(limit);
+  return static_cast<int32_t>(std::lrintf(std::clamp(value, -bound, bound)));
+}
+
+size_t Sq4Place(size_t component) {
+  return component / kSq4BlockComponents * kLineBytes + component % kLineBytes;
+}
+
+bool IsInHighHalf(size_t component) { return component % kSq4BlockComponents >= kLineBytes; }
+
+size_t QueryBytes(CodeFormat format, size_t row_bytes) {
+  return format == CodeFormat::kSq4 ? 2 * row_bytes : row_bytes;
+}
+
+int8_t* Int8Components(QueryCode& query) {
+  return reinterpret_cast<int8_t*>(query.components.data());
+}
+
+}  // namespace
+
+Quantizer::Quantizer(CodeFormat format, size_t dimension, std::span<const float> sample,
+                     const CodeKernels& kernels)
+    : format_(format),
+      dimension_(dimension),
+      row_bytes_(RowBytes(format, dimension)),
+      scale_(ScaleFor(format, sample)),
+      components_(kernels.components(format)) {}
+
+// The value of a component in units of codes: sq8 -127 to 127, sq4 the odd numbers -15 to 15.
+int32_t Quantizer::LevelOf(float component) const {
+  if (format_ == CodeFormat::kSq8) return Rounded(component * scale_, kInt8Max);
+  const int32_t half = Rounded((component * scale_ + kSq4Max) / 2, kSq4Max);
+  return 2 * std::max(half, 0) - kSq4Max;
+}
+
+float Quantizer::EncodeRow(const float* vector, std::byte* row) const {
+  std::memset(row, 0, row_bytes_);
+  if (format_ == CodeFormat::kFloat32) {
+    std::memcpy(row, vector, dimension_ * sizeof(float));
+    double squares = 0;
+    for (size_t at = 0; at < dimension_; ++at) {
+      squares += static_cast<double>(vector[at]) * vector[at];
+    }
+    return static_cast<float>(squares);
+  }
+  auto* bytes = reinterpret_cast<uint8_t*>(row);
+  int64_t squares = 0;
+  for (size_t at = 0; at < dimension_; ++at) {
+    const int32_t level = LevelOf(vector[at]);
+    squares += static_cast<int64_t>(level) * level;
+    if (format_ == CodeFormat::kSq8) {
+      bytes[at] = static_cast<uint8_t>(level + kSq8Middle);
+    } else {
+      const auto half = static_cast<uint8_t>((level + kSq4Max) / 2);
+      bytes[Sq4Place(at)] |= static_cast<uint8_t>(IsInHighHalf(at) ? half << 4 : half);
+    }
+  }
+  return static_cast<float>(squares);
+}
+
+void Quantizer::EncodeQuery(const float* vector, QueryCode& query) const {
+  query.components.assign(QueryBytes(format_, row_bytes_), std::byte{0});
+  double squares = 0;
+  float largest = 0;
+  for (size_t at = 0; at < dimension_; ++at) {
+    squares += static_cast<double>(vector[at]) * vector[at];
+    largest = std::max(largest, std::fabs(vector[at]));
+  }
+  query.squares = static_cast<float>(squares * scale_ * scale_);
+  query.offset = 0;
+  query.ratio = 1;
+  if (format_ == CodeFormat::kFloat32) {
+    std::memcpy(query.components.data(), vector, dimension_ * sizeof(float));
+    return;
+  }
+  const float own_scale = largest > 0 ? static_cast<float>(kInt8Max) / largest : 1;
+  query.ratio = scale_ / own_scale;
+  int32_t sum = 0;
+  for (size_t at = 0; at < dimension_; ++at) {
+    const int32_t level = Rounded(vector[at] * own_scale, kInt8Max);
+    Int8Components(query)[at] = static_cast<int8_t>(level);
+    sum += level;
+  }
+  query.offset = (format_ == CodeFormat::kSq8 ? kSq8Middle : kSq4Max) * sum;
+}
+
+uint32_t Quantizer::KeySlack(const QueryCode& query, bool euclidean) const {
+  if (format_ == CodeFormat::kFloat32) return 0;
+  // A value that was rounded to a step s is off by s / sqrt(12) on average.
+  const float step = format_ == CodeFormat::kSq8 ? 1 : 2;
+  const float own_squares = query.squares / (query.ratio * query.ratio);
+  const float variance = (own_squares * step * step + query.squares) / 12;
+  const float slack = 2 * std::sqrt(variance);
+  return KeyOfSquaredDistance(euclidean ? 2 * query.ratio * slack : slack);
+}
+
+void Quantizer::QueryOfRow(const std::byte* row, float squares, QueryCode& query) const {
+  query.components.resize(QueryBytes(format_, row_bytes_));
+  query.squares = squares;
+  query.offset = 0;
+  query.ratio = 1;
+  if (format_ == CodeFormat::kFloat32) {
+    std::memcpy(query.components.data(), row, row_bytes_);
+    return;
+  }
+  const int32_t sum = components_(row, row_bytes_, dimension_, Int8Components(query));
+  query.offset = (format_ == CodeFormat::kSq8 ? kSq8Middle : kSq4Max) * sum;
+}
+
+}  // namespace simile::index_internal

@@ -1,0 +1,54 @@
+#ifndef SIMILE_INDEX_QUANTIZER_H_
+#define SIMILE_INDEX_QUANTIZER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "index/code_kernels.h"
+
+namespace simile::index_internal {
+
+// Turns vectors into rows of codes and queries, by one scale for all components: it keeps the
+// largest component of all but a few at the end of the range, the others are clipped. On sentence
+// embeddings one scale loses nothing that re-ranking a few more candidates does not bring back
+// (bench/README.md).
+//
+// Thread safety: immutable.
+class Quantizer {
+ public:
+  // `sample` is some vectors end to end, at least one for an integer format: the scale is learnt
+  // from them.
+  Quantizer(CodeFormat format, size_t dimension, std::span<const float> sample,
+            const CodeKernels& kernels = AllCodeKernels().front());
+
+  CodeFormat format() const { return format_; }
+  size_t row_bytes() const { return row_bytes_; }
+  float scale() const { return scale_; }
+
+  // Writes a row of row_bytes() and returns its sum of squares in units of codes.
+  float EncodeRow(const float* vector, std::byte* row) const;
+
+  // A query with the full range of its own components, so that less of it is rounded away.
+  void EncodeQuery(const float* vector, QueryCode& query) const;
+
+  // How far two rows that are equally near to the query may lie apart by key: twice the standard
+  // deviation of what rounding does to their product. 0 for float32.
+  uint32_t KeySlack(const QueryCode& query, bool euclidean) const;
+
+  // A row as a query: keys under queries made of rows compare with each other.
+  void QueryOfRow(const std::byte* row, float squares, QueryCode& query) const;
+
+ private:
+  int32_t LevelOf(float component) const;
+
+  const CodeFormat format_;
+  const size_t dimension_;
+  const size_t row_bytes_;
+  const float scale_;
+  const ComponentsFunction components_;
+};
+
+}  // namespace simile::index_internal
+
+#endif  // SIMILE_INDEX_QUANTIZER_H_

@@ -1,0 +1,227 @@
+#include "index/code_kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <random>
+#include <span>
+#include <tuple>
+#include <vector>
+
+#include "index/code_key.h"
+#include "index/quantizer.h"
+#include "index/slot_memory.h"
+#include "tests/support/status_matchers.h"
+
+namespace simile::index_internal {
+namespace {
+
+constexpr size_t kRows = 300;
+constexpr size_t kDimensions[] = {1, 63, 64, 100, 384, 1000};
+
+// Some rows of one format in a memory of their own.
+class Rows {
+ public:
+  Rows(CodeFormat format, size_t dimension)
+      : dimension_(dimension),
+        vectors_(Random(kRows * dimension, 1)),
+        quantizer_(format, dimension, vectors_),
+        memory_({.code_bytes = quantizer_.row_bytes(), .links_max = 1}) {
+    EXPECT_THAT(memory_.Reserve(kRows), IsOk());
+    for (uint32_t slot = 0; slot < kRows; ++slot) {
+      memory_.Squares(slot) = quantizer_.EncodeRow(Vector(slot), memory_.Code(slot));
+    }
+  }
+
+  static std::vector<float> Random(size_t count, uint32_t seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal;
+    std::vector<float> values(count);
+    for (float& value : values) value = normal(random);
+    return values;
+  }
+
+  const float* Vector(uint32_t slot) const { return vectors_.data() + slot * dimension_; }
+  const Quantizer& quantizer() const { return quantizer_; }
+  const SlotMemory& memory() const { return memory_; }
+  CodeRows rows() const {
+    return {.chunks = memory_.chunks(),
+            .codes_offset = memory_.codes_offset(),
+            .squares_offset = memory_.squares_offset(),
+            .row_bytes = quantizer_.row_bytes()};
+  }
+
+ private:
+  const size_t dimension_;
+  const std::vector<float> vectors_;
+  const Quantizer quantizer_;
+  SlotMemory memory_;
+};
+
+struct Near {
+  std::vector<uint32_t> slots;
+  std::vector<uint32_t> keys;
+
+  bool operator==(const Near&) const = default;
+};
+
+Near NearerThan(uint32_t bound, NearerFunction nearer, const Rows& rows, const QueryCode& query,
+                std::span<const uint32_t> slots) {
+  Near near{.slots = std::vector<uint32_t>(slots.size() + 16),
+            .keys = std::vector<uint32_t>(slots.size() + 16)};
+  const size_t count = nearer(rows.rows(), query, slots.data(), slots.size(), bound,
+                              near.slots.data(), near.keys.data());
+  near.slots.resize(count);
+  near.keys.resize(count);
+  return near;
+}
+
+class CodeKernelsTest : public ::testing::TestWithParam<std::tuple<CodeKernels, CodeFormat, bool>> {
+ protected:
+  static CodeFormat format() { return std::get<1>(GetParam()); }
+  static bool euclidean() { return std::get<2>(GetParam()); }
+  static NearerFunction nearer() { return std::get<0>(GetParam()).nearer(format(), euclidean()); }
+  static NearerFunction oracle() { return ScalarCodeKernels()->nearer(format(), euclidean()); }
+
+  // The float whose ordered bits they are.
+  static float FloatOf(uint32_t key) {
+    return std::bit_cast<float>(key ^ ((key >> 31) != 0 ? 0x80000000u : kFarthestKey));
+  }
+
+  // Sums of floats in another order differ in the last bits.
+  static void ExpectSame(const Near& near, const Near& expected) {
+    if (format() != CodeFormat::kFloat32) {
+      EXPECT_EQ(near.slots, expected.slots);
+      EXPECT_EQ(near.keys, expected.keys);
+      return;
+    }
+    ASSERT_EQ(near.slots, expected.slots);
+    for (size_t at = 0; at < near.keys.size(); ++at) {
+      if (euclidean()) {
+        EXPECT_NEAR(near.keys[at], expected.keys[at], 2.0) << at;
+      } else {
+        EXPECT_NEAR(FloatOf(near.keys[at]), FloatOf(expected.keys[at]), 1e-4) << at;
+      }
+    }
+  }
+};
+
+TEST_P(CodeKernelsTest, KeysAreThoseOfPlainLoops) {
+  std::vector<uint32_t> slots(kRowsMax);
+  std::mt19937 random(3);
+  for (uint32_t& slot : slots) slot = static_cast<uint32_t>(random() % kRows);
+  for (const size_t dimension : kDimensions) {
+    SCOPED_TRACE(::testing::Message() << dimension << " dimensions");
+    const Rows rows(format(), dimension);
+    QueryCode query;
+    rows.quantizer().EncodeQuery(Rows::Random(dimension, 2).data(), query);
+    for (const size_t count : {0, 1, 2, 3, 4, 5, 16, 17, 31, 32, 100, 256}) {
+      const auto some = std::span(slots).first(count);
+      ExpectSame(NearerThan(kFarthestKey, nearer(), rows, query, some),
+                 NearerThan(kFarthestKey, oracle(), rows, query, some));
+    }
+  }
+}
+
+TEST_P(CodeKernelsTest, OnlyRowsBelowTheBoundAreGivenInTheirOrder) {
+  const Rows rows(format(), 64);
+  QueryCode query;
+  rows.quantizer().EncodeQuery(Rows::Random(64, 2).data(), query);
+  std::vector<uint32_t> slots(100);
+  for (uint32_t at = 0; at < slots.size(); ++at) slots[at] = 2 * at;
+  const Near all = NearerThan(kFarthestKey, nearer(), rows, query, slots);
+  ASSERT_EQ(all.slots, slots);
+  std::vector<uint32_t> sorted = all.keys;
+  std::ranges::sort(sorted);
+  const uint32_t bound = sorted[30];
+  Near expected;
+  for (size_t at = 0; at < slots.size(); ++at) {
+    if (all.keys[at] >= bound) continue;
+    expected.slots.push_back(slots[at]);
+    expected.keys.push_back(all.keys[at]);
+  }
+  EXPECT_EQ(NearerThan(bound, nearer(), rows, query, slots), expected);
+  EXPECT_EQ(NearerThan(0, nearer(), rows, query, slots), Near());
+}
+
+TEST_P(CodeKernelsTest, ARowIsNearestToItself) {
+  const Rows rows(format(), 384);
+  std::vector<uint32_t> slots(200);
+  for (uint32_t at = 0; at < slots.size(); ++at) slots[at] = at;
+  for (uint32_t slot = 0; slot < 20; ++slot) {
+    QueryCode query;
+    rows.quantizer().QueryOfRow(rows.memory().Code(slot), rows.memory().Squares(slot), query);
+    const Near near = NearerThan(kFarthestKey, nearer(), rows, query, slots);
+    EXPECT_EQ(std::ranges::min_element(near.keys) - near.keys.begin(), slot);
+    if (euclidean()) {
+      EXPECT_LE(near.keys[slot], 1u);
+    }
+  }
+}
+
+TEST_P(CodeKernelsTest, KeysUnderTwoRowsAsQueriesAreTheSameBothWays) {
+  const Rows rows(format(), 100);
+  QueryCode a, b;
+  rows.quantizer().QueryOfRow(rows.memory().Code(7), rows.memory().Squares(7), a);
+  rows.quantizer().QueryOfRow(rows.memory().Code(9), rows.memory().Squares(9), b);
+  const std::vector<uint32_t> seven = {7}, nine = {9};
+  EXPECT_EQ(NearerThan(kFarthestKey, nearer(), rows, a, nine).keys,
+            NearerThan(kFarthestKey, nearer(), rows, b, seven).keys);
+}
+
+std::string NameOf(const ::testing::TestParamInfo<CodeKernelsTest::ParamType>& test) {
+  const auto& [kernels, format, euclidean] = test.param;
+  const std::string formats[] = {"Sq8", "Sq4", "Float32"};
+  return std::string(kernels.level) + formats[static_cast<size_t>(format)] +
+         (euclidean ? "Distances" : "Products");
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryLevel, CodeKernelsTest,
+                         ::testing::Combine(::testing::ValuesIn(AllCodeKernels()),
+                                            ::testing::Values(CodeFormat::kSq8, CodeFormat::kSq4,
+                                                              CodeFormat::kFloat32),
+                                            ::testing::Bool()),
+                         NameOf);
+
+TEST(QuantizerTest, ProductsOfCodesAreThoseOfTheVectors) {
+  for (const CodeFormat format : {CodeFormat::kSq8, CodeFormat::kSq4}) {
+    const Rows rows(format, 384);
+    const std::vector<float> vector = Rows::Random(384, 2);
+    QueryCode query;
+    rows.quantizer().EncodeQuery(vector.data(), query);
+    std::vector<uint32_t> slots(50);
+    for (uint32_t at = 0; at < slots.size(); ++at) slots[at] = at;
+    const Near near =
+        NearerThan(kFarthestKey, ScalarCodeKernels()->nearer(format, false), rows, query, slots);
+    // Errors of rounding are independent, so they add up like the sides of a right angle.
+    const double tolerance = format == CodeFormat::kSq8 ? 0.06 : 0.5;
+    for (uint32_t slot = 0; slot < slots.size(); ++slot) {
+      double product = 0;
+      for (size_t axis = 0; axis < 384; ++axis) {
+        product += static_cast<double>(vector[axis]) * rows.Vector(slot)[axis];
+      }
+      const double units = static_cast<double>(0x80000000u) - near.keys[slot];
+      const double scale = rows.quantizer().scale();
+      EXPECT_NEAR(units * query.ratio / (scale * scale), product, tolerance * std::sqrt(384.0));
+    }
+  }
+}
+
+TEST(QuantizerTest, AFewHugeComponentsDoNotSpoilTheScaleOfTheOthers) {
+  std::vector<float> sample = Rows::Random(500'000, 1);
+  const float plain = Quantizer(CodeFormat::kSq8, 100, sample).scale();
+  sample[77] = 1e9f;
+  EXPECT_NEAR(Quantizer(CodeFormat::kSq8, 100, sample).scale(), plain, plain / 100);
+}
+
+TEST(QuantizerTest, ASampleOfZerosHasAScale) {
+  const std::vector<float> zeros(64);
+  const Quantizer quantizer(CodeFormat::kSq8, 64, zeros);
+  alignas(64) std::byte row[64];
+  EXPECT_EQ(quantizer.EncodeRow(zeros.data(), row), 0);
+}
+
+}  // namespace
+}  // namespace simile::index_internal

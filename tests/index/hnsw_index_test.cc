@@ -1,0 +1,129 @@
+#include "index/hnsw_index.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "tests/index/index_engines.h"
+#include "tests/index/seeded_vectors.h"
+#include "tests/support/status_matchers.h"
+
+namespace simile {
+namespace {
+
+constexpr size_t kDimension = 16;
+
+class HnswIndexTest : public ::testing::Test {
+ protected:
+  void Add(const SeededVectors& vectors, uint64_t first_label = 0) {
+    for (size_t at = 0; at < vectors.size(); ++at) {
+      ASSERT_THAT(index_->Upsert(first_label + at, vectors[at]), IsOk());
+    }
+  }
+
+  // The share of the vectors that a narrow search for each finds at once.
+  double FoundShare(const SeededVectors& vectors, uint64_t first_label = 0) const {
+    size_t found = 0;
+    for (size_t at = 0; at < vectors.size(); ++at) {
+      const auto answer = index_->Search(vectors[at], {.k = 1, .ef_search = 32});
+      EXPECT_THAT(answer, IsOk());
+      EXPECT_EQ(answer->strategy, SearchStrategy::kGraph);
+      found += answer->neighbors.front().label == first_label + at ? 1 : 0;
+    }
+    return static_cast<double>(found) / static_cast<double>(vectors.size());
+  }
+
+  std::unique_ptr<VectorIndex> index_ = NewHnswIndex({.dimension = kDimension}, CodeFormat::kSq8);
+};
+
+TEST_F(HnswIndexTest, EveryVectorIsFoundByAWalk) {
+  const SeededVectors vectors(3'000, kDimension, 1);
+  Add(vectors);
+  EXPECT_GE(FoundShare(vectors), 0.999);
+}
+
+TEST_F(HnswIndexTest, PlacesOfRemovedVectorsAreUsedAgain) {
+  const SeededVectors vectors(20'000, kDimension, 2);
+  for (size_t at = 0; at < vectors.size(); ++at) {
+    ASSERT_THAT(index_->Upsert(at % 1'000, vectors[at]), IsOk());
+  }
+  const IndexStatistics statistics = index_->Statistics();
+  EXPECT_EQ(statistics.vector_count, 1'000u);
+  EXPECT_LE(statistics.removed_count, 500u);
+  // Twenty times the vectors went through; at twice the places there would be 2,000.
+  const auto fresh = NewHnswIndex({.dimension = kDimension}, CodeFormat::kSq8);
+  for (size_t at = 0; at < 2'000; ++at) ASSERT_THAT(fresh->Upsert(at, vectors[at]), IsOk());
+  EXPECT_LT(statistics.memory_bytes, fresh->Statistics().memory_bytes);
+}
+
+TEST_F(HnswIndexTest, AfterRemovalOfAWholeClusterTheRestIsFoundAndNewOnesToo) {
+  const SeededVectors kept(1'000, kDimension, 3);
+  Add(kept);
+  // A thousand vectors around one place.
+  std::vector<float> cluster(kDimension);
+  const SeededVectors jitter(1'000, kDimension, 4);
+  const auto near_place = [&](size_t at) {
+    for (size_t axis = 0; axis < kDimension; ++axis) {
+      cluster[axis] = kept[7][axis] + 1.0f * jitter[at][axis];
+    }
+    return std::span<const float>(cluster);
+  };
+  for (size_t at = 0; at < 1'000; ++at) {
+    ASSERT_THAT(index_->Upsert(10'000 + at, near_place(at)), IsOk());
+  }
+  for (uint64_t label = 10'000; label < 11'000; ++label) EXPECT_TRUE(index_->Remove(label));
+  EXPECT_GE(FoundShare(kept), 0.99);
+  // The writes go on repairing, and put new vectors where the cluster was.
+  for (size_t at = 0; at < 1'000; ++at) {
+    ASSERT_THAT(index_->Upsert(20'000 + at, near_place(at)), IsOk());
+  }
+  size_t found = 0;
+  for (size_t at = 0; at < 1'000; ++at) {
+    const auto answer = index_->Search(near_place(at), {.k = 1, .ef_search = 64});
+    found += answer->neighbors.front().label == 20'000 + at ? 1 : 0;
+  }
+  EXPECT_GE(found, 980u);
+  const auto fresh = NewHnswIndex({.dimension = kDimension}, CodeFormat::kSq8);
+  for (size_t at = 0; at < 1'000; ++at) {
+    ASSERT_THAT(fresh->Upsert(at, kept[at]), IsOk());
+  }
+  for (size_t at = 0; at < 1'000; ++at) {
+    ASSERT_THAT(fresh->Upsert(20'000 + at, near_place(at)), IsOk());
+  }
+  size_t found_fresh = 0;
+  for (size_t at = 0; at < 1'000; ++at) {
+    const auto answer = fresh->Search(near_place(at), {.k = 1, .ef_search = 64});
+    found_fresh += answer->neighbors.front().label == 20'000 + at ? 1 : 0;
+  }
+  EXPECT_GE(found + 10, found_fresh);
+  EXPECT_GE(FoundShare(kept), 0.99);
+}
+
+TEST_F(HnswIndexTest, AnIndexThatWasEmptiedCanBeFilledAgain) {
+  const SeededVectors first(500, kDimension, 5), second(3'000, kDimension, 6);
+  Add(first);
+  for (uint64_t label = 0; label < first.size(); ++label) EXPECT_TRUE(index_->Remove(label));
+  const auto nothing = index_->Search(first[0], {.k = 5});
+  ASSERT_THAT(nothing, IsOk());
+  EXPECT_TRUE(nothing->neighbors.empty());
+  Add(second, 1'000);
+  EXPECT_GE(FoundShare(second, 1'000), 0.999);
+}
+
+TEST_F(HnswIndexTest, EqualVectorsAreAllFound) {
+  const SeededVectors vectors(600, kDimension, 7);
+  Add(vectors);
+  for (uint64_t label = 1'000; label < 1'300; ++label) {
+    ASSERT_THAT(index_->Upsert(label, vectors[3]), IsOk());
+  }
+  const auto answer = index_->Search(vectors[3], {.k = 301, .ef_search = 400});
+  ASSERT_THAT(answer, IsOk());
+  ASSERT_EQ(answer->neighbors.size(), 301u);
+  EXPECT_TRUE(std::ranges::all_of(answer->neighbors, [](const Neighbor& neighbor) {
+    return neighbor.label == 3 || neighbor.label >= 1'000;
+  }));
+}
+
+}  // namespace
+}  // namespace simile
