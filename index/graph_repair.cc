@@ -6,19 +6,15 @@
 namespace simile::index_internal {
 namespace {
 
-constexpr size_t kLivePerDead = 8;
+constexpr size_t kLivePerDead = 16;
 constexpr size_t kDeadMin = 64;
 
 }  // namespace
 
 void GraphRepair::NoteDead(uint32_t slot) {
+  dead_count_.fetch_add(1, std::memory_order_relaxed);
   const std::lock_guard lock(dead_mutex_);
   dead_.push_back(slot);
-}
-
-size_t GraphRepair::dead_count() const {
-  const std::lock_guard lock(dead_mutex_);
-  return dead_.size() + condemned_count_;
 }
 
 std::vector<uint32_t> GraphRepair::Step(size_t slots_max, size_t live_count) {
@@ -52,7 +48,6 @@ bool GraphRepair::Condemn(size_t live_count) {
     const std::lock_guard lock(dead_mutex_);
     if (dead_.size() < std::max(kDeadMin, live_count / kLivePerDead)) return false;
     condemned_ = std::exchange(dead_, {});
-    condemned_count_ = condemned_.size();
   }
   for (const uint32_t slot : condemned_) graph_.SetState(slot, HnswGraph::State::kCondemned);
   epochs_.BeginGracePeriod();
@@ -109,8 +104,7 @@ std::vector<uint32_t> GraphRepair::Release() {
     graph_.ClearLinks(slot);
     graph_.SetState(slot, HnswGraph::State::kNew);
   }
-  const std::lock_guard lock(dead_mutex_);
-  condemned_count_ = 0;
+  dead_count_.fetch_sub(condemned_.size(), std::memory_order_relaxed);
   return std::exchange(condemned_, {});
 }
 

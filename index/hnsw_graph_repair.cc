@@ -8,6 +8,7 @@ namespace simile::index_internal {
 namespace {
 
 constexpr size_t kLinkedBackFrom = 3;
+constexpr size_t kTriedPerLostLink = 8;
 
 }  // namespace
 
@@ -48,14 +49,17 @@ bool HnswGraph::RelinkLevel(uint32_t slot, size_t level, WalkScratch& scratch) {
   std::ranges::sort(scratch.candidates);
   ScoreSlots(scratch.owner_query, {links, static_cast<size_t>(good_end - links)}, scratch.kept,
              scratch);
-  for (const ScoredSlot& candidate : scratch.candidates) {
-    if (scratch.kept.size() >= count) break;
+  // The nearest for each lost link: those further off are hardly ever kept.
+  const auto lost = static_cast<size_t>(links + count - good_end);
+  const size_t tried = std::min(scratch.candidates.size(), kTriedPerLostLink * lost);
+  for (size_t at = 0; at < tried && scratch.kept.size() < count; ++at) {
+    const ScoredSlot& candidate = scratch.candidates[at];
     if (IsDiverse(candidate, scratch.kept, scratch)) scratch.kept.push_back(candidate);
   }
   size_t kept = 0;
   for (const ScoredSlot& link : scratch.kept) links[kept++] = link.slot;
   list.Write({links, kept});
-  return kept >= std::min(count, settings_.m / 2);
+  return kept >= std::min(count - count / 4, settings_.m);
 }
 
 void HnswGraph::ScoreSlots(const QueryCode& query, std::span<const uint32_t> slots,

@@ -26,7 +26,7 @@ using index_internal::WalkScratch;
 namespace {
 
 // Slots of the graph that a write goes over when the graph is being repaired.
-constexpr size_t kRepairedPerWrite = 12;
+constexpr size_t kRepairedPerWrite = 32;
 
 // How much further a search looks that met too many dead vectors.
 constexpr size_t kWider = 4;
@@ -182,7 +182,10 @@ absl::StatusOr<SearchAnswer> HnswIndex::State::Search(std::span<const float> que
 std::vector<Neighbor> HnswIndex::State::SearchGraph(const float* query, size_t k, size_t ef) {
   WalkScratch& scratch = WalkScratch::OfThisThread();
   graph_.quantizer().EncodeQuery(query, scratch.query);
-  graph_.Walk(scratch.query, ef, scratch);
+  // Dead vectors take up places among the candidates.
+  const size_t live = std::max<size_t>(1, label_slots_.size());
+  const size_t places = ef + std::min(ef, ef * repair_.dead_count() / live);
+  graph_.Walk(scratch.query, places, scratch);
   return Reranked(query, k, scratch);
 }
 
