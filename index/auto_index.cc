@@ -18,9 +18,11 @@ AutoIndex::AutoIndex(const IndexSettings& settings, size_t scan_vectors_max)
       scan_(std::make_unique<FlatIndex>(settings.metric, settings.dimension)) {}
 
 absl::Status AutoIndex::Upsert(uint64_t label, std::span<const float> vector) {
+  if (HnswIndex* graph = settled_.load(std::memory_order_acquire)) {
+    return graph->Upsert(label, vector);
+  }
   {
     ReaderLock lock(mutex_);
-    if (phase_ == Phase::kGraph) return graph_->Upsert(label, vector);
     if (phase_ == Phase::kScan && scan_->size() < scan_vectors_max_) {
       return scan_->Upsert(label, vector);
     }
@@ -54,6 +56,7 @@ absl::Status AutoIndex::MoveSome() {
   }
   if (to_move_.empty()) {
     phase_ = Phase::kGraph;
+    settled_.store(graph_.get(), std::memory_order_release);
     scan_.reset();
   }
   return absl::OkStatus();
@@ -67,6 +70,7 @@ bool AutoIndex::RemoveFrom(uint64_t label) {
 }
 
 bool AutoIndex::Remove(uint64_t label) {
+  if (HnswIndex* graph = settled_.load(std::memory_order_acquire)) return graph->Remove(label);
   {
     ReaderLock lock(mutex_);
     if (phase_ != Phase::kMoving) return RemoveFrom(label);
@@ -77,6 +81,9 @@ bool AutoIndex::Remove(uint64_t label) {
 
 absl::StatusOr<SearchAnswer> AutoIndex::Search(std::span<const float> query,
                                                const SearchOptions& options) const {
+  if (const HnswIndex* graph = settled_.load(std::memory_order_acquire)) {
+    return graph->Search(query, options);
+  }
   ReaderLock lock(mutex_);
   if (phase_ == Phase::kGraph) return graph_->Search(query, options);
   return scan_->Search(query, options);

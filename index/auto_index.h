@@ -1,6 +1,7 @@
 #ifndef SIMILE_INDEX_AUTO_INDEX_H_
 #define SIMILE_INDEX_AUTO_INDEX_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -47,7 +48,10 @@ class AutoIndex final : public VectorIndex {
   const IndexSettings settings_;
   const size_t scan_vectors_max_;
 
-  // Shared by everything while one engine is in charge; alone for each step of the move.
+  // The graph, once it is in charge for good: from then on nobody needs the lock.
+  std::atomic<HnswIndex*> settled_{nullptr};
+
+  // Shared by everything while the scan is in charge; alone for each step of the move.
   mutable index_internal::SharedMutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kScan;
   std::unique_ptr<FlatIndex> scan_ ABSL_GUARDED_BY(mutex_);
