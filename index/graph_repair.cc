@@ -13,13 +13,18 @@ constexpr size_t kDeadMin = 64;
 
 void GraphRepair::NoteDead(uint32_t slot) {
   dead_count_.fetch_add(1, std::memory_order_relaxed);
-  const std::lock_guard lock(dead_mutex_);
+  const MutexLock lock(dead_mutex_);
   dead_.push_back(slot);
 }
 
 std::vector<uint32_t> GraphRepair::Step(size_t slots_max, size_t live_count) {
-  const std::unique_lock work(work_mutex_, std::try_to_lock);
-  if (!work.owns_lock()) return {};
+  if (!work_mutex_.TryLock()) return {};
+  std::vector<uint32_t> freed = Work(slots_max, live_count);
+  work_mutex_.Unlock();
+  return freed;
+}
+
+std::vector<uint32_t> GraphRepair::Work(size_t slots_max, size_t live_count) {
   switch (phase_) {
     case Phase::kGathering:
       if (Condemn(live_count)) phase_ = Phase::kSettling;
@@ -45,7 +50,7 @@ std::vector<uint32_t> GraphRepair::Step(size_t slots_max, size_t live_count) {
 
 bool GraphRepair::Condemn(size_t live_count) {
   {
-    const std::lock_guard lock(dead_mutex_);
+    const MutexLock lock(dead_mutex_);
     if (dead_.size() < std::max(kDeadMin, live_count / kLivePerDead)) return false;
     condemned_ = std::exchange(dead_, {});
   }

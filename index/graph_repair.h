@@ -4,12 +4,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "index/hnsw_graph.h"
+#include "index/mutex.h"
 #include "index/reader_epochs.h"
 
 namespace simile::index_internal {
@@ -42,27 +42,28 @@ class GraphRepair {
  private:
   enum class Phase { kGathering, kSettling, kRelinking, kDraining };
 
-  bool Condemn(size_t live_count);
-  void BeginRelinking();
-  void Relink(size_t slots_max);
-  void EndRelinking();
-  std::vector<uint32_t> Release();
+  std::vector<uint32_t> Work(size_t slots_max, size_t live_count)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_);
+  bool Condemn(size_t live_count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_);
+  void BeginRelinking() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_);
+  void Relink(size_t slots_max) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_);
+  void EndRelinking() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_);
+  std::vector<uint32_t> Release() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_mutex_);
 
   HnswGraph& graph_;
   ReaderEpochs& epochs_;
 
   std::atomic<size_t> dead_count_{0};
-  std::mutex dead_mutex_;
+  Mutex dead_mutex_;
   std::vector<uint32_t> dead_ ABSL_GUARDED_BY(dead_mutex_);
 
-  // Whoever has it works; the members below are the worker's.
-  std::mutex work_mutex_;
-  Phase phase_ = Phase::kGathering;
-  std::vector<uint32_t> condemned_;
-  size_t next_slot_ = 0;
-  size_t end_slot_ = 0;
-  std::vector<uint8_t> inbound_links_;
-  std::optional<uint32_t> highest_slot_;
+  Mutex work_mutex_;  // Whoever has it works.
+  Phase phase_ ABSL_GUARDED_BY(work_mutex_) = Phase::kGathering;
+  std::vector<uint32_t> condemned_ ABSL_GUARDED_BY(work_mutex_);
+  size_t next_slot_ ABSL_GUARDED_BY(work_mutex_) = 0;
+  size_t end_slot_ ABSL_GUARDED_BY(work_mutex_) = 0;
+  std::vector<uint8_t> inbound_links_ ABSL_GUARDED_BY(work_mutex_);
+  std::optional<uint32_t> highest_slot_ ABSL_GUARDED_BY(work_mutex_);
 };
 
 }  // namespace simile::index_internal

@@ -1,7 +1,6 @@
 #include "index/hnsw_index.h"
 
 #include <algorithm>
-#include <mutex>
 #include <optional>
 #include <unordered_set>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "index/graph_repair.h"
 #include "index/hnsw_graph.h"
 #include "index/label_slots.h"
+#include "index/mutex.h"
 #include "index/reader_epochs.h"
 #include "index/top_k.h"
 
@@ -19,6 +19,8 @@ using index_internal::GraphRepair;
 using index_internal::HnswGraph;
 using index_internal::kFarthestKey;
 using index_internal::LabelSlots;
+using index_internal::Mutex;
+using index_internal::MutexLock;
 using index_internal::Quantizer;
 using index_internal::ReaderEpochs;
 using index_internal::WalkScratch;
@@ -90,13 +92,13 @@ class HnswIndex::State {
   // Upserts that run now: each may have its vector at two places for a moment.
   std::atomic<size_t> upserting_{0};
 
-  mutable std::mutex slots_mutex_;
+  mutable Mutex slots_mutex_;
   std::vector<uint32_t> free_slots_ ABSL_GUARDED_BY(slots_mutex_);
   uint32_t next_slot_ ABSL_GUARDED_BY(slots_mutex_) = 0;
 };
 
 uint32_t HnswIndex::State::TakeSlot() {
-  const std::lock_guard lock(slots_mutex_);
+  const MutexLock lock(slots_mutex_);
   if (free_slots_.empty()) return next_slot_++;
   const uint32_t slot = free_slots_.back();
   free_slots_.pop_back();
@@ -105,7 +107,7 @@ uint32_t HnswIndex::State::TakeSlot() {
 
 void HnswIndex::State::GiveBack(std::span<const uint32_t> slots) {
   if (slots.empty()) return;
-  const std::lock_guard lock(slots_mutex_);
+  const MutexLock lock(slots_mutex_);
   free_slots_.insert(free_slots_.end(), slots.begin(), slots.end());
 }
 
@@ -255,7 +257,7 @@ std::vector<Neighbor> HnswIndex::State::ScanAll(const float* query,
 IndexStatistics HnswIndex::State::Statistics() const {
   size_t slots = 0;
   {
-    const std::lock_guard lock(slots_mutex_);
+    const MutexLock lock(slots_mutex_);
     slots = next_slot_;
   }
   const size_t vector_bytes = settings_.dimension * sizeof(float);

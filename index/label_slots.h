@@ -5,11 +5,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "index/mutex.h"
 
 namespace simile::index_internal {
 
@@ -21,7 +21,7 @@ class LabelSlots {
   // The slot that the label had before.
   std::optional<uint32_t> Put(uint64_t label, uint32_t slot) {
     Part& part = PartOf(label);
-    const std::lock_guard lock(part.mutex);
+    const MutexLock lock(part.mutex);
     const auto [found, is_new] = part.slots.try_emplace(label, slot);
     if (is_new) {
       count_.fetch_add(1, std::memory_order_relaxed);
@@ -34,7 +34,7 @@ class LabelSlots {
 
   std::optional<uint32_t> Take(uint64_t label) {
     Part& part = PartOf(label);
-    const std::lock_guard lock(part.mutex);
+    const MutexLock lock(part.mutex);
     const auto found = part.slots.find(label);
     if (found == part.slots.end()) return std::nullopt;
     const uint32_t slot = found->second;
@@ -49,7 +49,7 @@ class LabelSlots {
   size_t memory_bytes() const {
     size_t capacity = 0;
     for (const Part& part : parts_) {
-      const std::lock_guard lock(part.mutex);
+      const MutexLock lock(part.mutex);
       capacity += part.slots.capacity();
     }
     return capacity * (sizeof(std::pair<uint64_t, uint32_t>) + 1);
@@ -59,7 +59,7 @@ class LabelSlots {
   static constexpr size_t kParts = 16;
 
   struct Part {
-    mutable std::mutex mutex;
+    mutable Mutex mutex;
     absl::flat_hash_map<uint64_t, uint32_t> slots ABSL_GUARDED_BY(mutex);
   };
 
