@@ -388,6 +388,7 @@ EncoderStatistics EncoderService::State::Statistics() const {
   MutexLock lock(mutex_);
   EncoderStatistics statistics = statistics_;
   statistics.threads = thread_count_;
+  statistics.idle_threads = idle_workers_;
   statistics.query_cache = query_cache;
   statistics.tokens_queued =
       lanes_.tokens_queued(EncodeLane::kQuery) + lanes_.tokens_queued(EncodeLane::kIngest);

@@ -35,6 +35,7 @@ struct EncoderStatistics {
   size_t tokens_queued = 0;      // Now; those with a worker included.
   size_t bytes_queued = 0;       // Now; of all texts of the calls that are admitted.
   size_t threads = 0;
+  size_t idle_threads = 0;  // Of these, those that wait for texts now.
   QueryVectorCacheStatistics query_cache;
 };
 

@@ -19,9 +19,8 @@ void GraphRepair::NoteDead(uint32_t slot) {
 
 std::vector<uint32_t> GraphRepair::Step(size_t slots_max, size_t live_count) {
   if (!work_mutex_.TryLock()) return {};
-  std::vector<uint32_t> freed = Work(slots_max, live_count);
-  work_mutex_.Unlock();
-  return freed;
+  const MutexLock lock(work_mutex_, MutexLock::Adopt{});
+  return Work(slots_max, live_count);
 }
 
 std::vector<uint32_t> GraphRepair::Work(size_t slots_max, size_t live_count) {

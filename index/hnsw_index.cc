@@ -1,6 +1,7 @@
 #include "index/hnsw_index.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <unordered_set>
 #include <vector>
@@ -273,7 +274,11 @@ HnswIndex::HnswIndex(const IndexSettings& settings, std::span<const float> sampl
 HnswIndex::~HnswIndex() = default;
 
 absl::Status HnswIndex::Upsert(uint64_t label, std::span<const float> vector) {
-  return state_->Upsert(label, vector);
+  try {
+    return state_->Upsert(label, vector);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory is left for another vector");
+  }
 }
 
 bool HnswIndex::Remove(uint64_t label) { return state_->Remove(label); }

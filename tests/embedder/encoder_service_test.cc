@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/support/gate.h"
@@ -189,6 +190,7 @@ TEST_F(EncoderServiceTest, AnIdleServiceDoesNotWaitForFurtherTexts) {
 
 TEST_F(EncoderServiceTest, AnIdleWorkerTakesPartOfALargeCall) {
   Start({.threads = 2});
+  while (service_->Statistics().idle_threads < 2) std::this_thread::yield();  // Both have begun.
   gate().Shut();
   std::future<Result> call = EncodeAside(NumberedTexts(40));
   gate().AwaitSomebody(2);
