@@ -1,8 +1,8 @@
 #include "storage/catalog_codec.h"
 
+#include "base/byte_reader.h"
+#include "base/byte_writer.h"
 #include "fmt/format.h"
-#include "storage/byte_reader.h"
-#include "storage/byte_writer.h"
 #include "storage/record_envelope.h"
 
 namespace simile {
@@ -121,6 +121,35 @@ absl::StatusOr<IngestProgressRecord> DecodeIngestProgress(std::string_view recor
                                         out.items_handled = in.Get<uint64_t>();
                                         out.updated_unix_s = in.Get<int64_t>();
                                       });
+}
+
+std::string EncodeChanges(std::span<const uint64_t> labels) {
+  ByteWriter body;
+  body.Put(static_cast<uint32_t>(labels.size()));
+  for (const uint64_t label : labels) body.Put(label);
+  return SealRecord(RecordKind::kChanges, body.bytes());
+}
+
+absl::StatusOr<std::vector<uint64_t>> DecodeChanges(std::string_view record) {
+  return Decode<std::vector<uint64_t>>(RecordKind::kChanges, record, "changes",
+                                       [](ByteReader& in, std::vector<uint64_t>& out, uint8_t) {
+                                         const size_t count = in.Get<uint32_t>();
+                                         if (count > in.remaining() / sizeof(uint64_t))
+                                           return in.Fail();
+                                         for (size_t at = 0; at < count; ++at)
+                                           out.push_back(in.Get<uint64_t>());
+                                       });
+}
+
+std::string EncodeChangesForgotten(uint64_t sequence) {
+  ByteWriter body;
+  body.Put(sequence);
+  return SealRecord(RecordKind::kChangesForgotten, body.bytes());
+}
+
+absl::StatusOr<uint64_t> DecodeChangesForgotten(std::string_view record) {
+  return Decode<uint64_t>(RecordKind::kChangesForgotten, record, "forgotten changes",
+                          [](ByteReader& in, uint64_t& out, uint8_t) { out = in.Get<uint64_t>(); });
 }
 
 std::string EncodeLabel(uint64_t label) {

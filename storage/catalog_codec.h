@@ -2,8 +2,10 @@
 #define SIMILE_STORAGE_CATALOG_CODEC_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "storage/collection_record.h"
@@ -40,6 +42,14 @@ absl::StatusOr<StoreStateRecord> DecodeStoreState(std::string_view record);
 
 std::string EncodeIngestProgress(const IngestProgressRecord& progress);
 absl::StatusOr<IngestProgressRecord> DecodeIngestProgress(std::string_view record);
+
+// The labels whose vectors a request changed or removed.
+std::string EncodeChanges(std::span<const uint64_t> labels);
+absl::StatusOr<std::vector<uint64_t>> DecodeChanges(std::string_view record);
+
+// Up to which sequence changes are no longer kept.
+std::string EncodeChangesForgotten(uint64_t sequence);
+absl::StatusOr<uint64_t> DecodeChangesForgotten(std::string_view record);
 
 std::string EncodeLabel(uint64_t label);
 absl::StatusOr<uint64_t> DecodeLabel(std::string_view record);

@@ -3,9 +3,13 @@
 #include <rocksdb/convenience.h>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
+#include <utility>
 
+#include "fmt/format.h"
 #include "storage/catalog_codec.h"
 #include "storage/keys.h"
 
@@ -19,8 +23,8 @@ constexpr int64_t kSessionLifeSeconds = 7 * 24 * 60 * 60;
 
 }  // namespace
 
-CollectionReaper::CollectionReaper(const DatabaseFiles& files)
-    : files_(files), thread_([this] { Run(); }) {}
+CollectionReaper::CollectionReaper(const DatabaseFiles& files, std::string derived_path)
+    : files_(files), derived_path_(std::move(derived_path)), thread_([this] { Run(); }) {}
 
 CollectionReaper::~CollectionReaper() {
   {
@@ -29,6 +33,11 @@ CollectionReaper::~CollectionReaper() {
   }
   changed_.notify_all();
   thread_.join();
+}
+
+std::string CollectionReaper::DerivedDirectory(const std::string& derived_path,
+                                               uint32_t collection_id) {
+  return fmt::format("{}/{}", derived_path, collection_id);
 }
 
 void CollectionReaper::Reap(uint32_t collection_id) {
@@ -96,6 +105,9 @@ void CollectionReaper::RemoveData(uint32_t collection_id) {
       return;
     }
   }
+  std::error_code error;
+  std::filesystem::remove_all(DerivedDirectory(derived_path_, collection_id), error);
+  if (error) return;
   files_.db().Delete(rocksdb::WriteOptions(), files_.meta(), DroppedKey(collection_id));
 }
 

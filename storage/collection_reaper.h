@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <string>
 #include <thread>
 
 #include "storage/database_files.h"
@@ -17,11 +18,14 @@ namespace simile {
 // Thread safety: all methods may be called together.
 class CollectionReaper {
  public:
-  // Takes up the collections that were dropped before and still have data.
-  explicit CollectionReaper(const DatabaseFiles& files);
+  // Takes up the collections that were dropped before and still have data. Below `derived_path`
+  // others keep what they derive from collections.
+  CollectionReaper(const DatabaseFiles& files, std::string derived_path);
   ~CollectionReaper();
   CollectionReaper(const CollectionReaper&) = delete;
   CollectionReaper& operator=(const CollectionReaper&) = delete;
+
+  static std::string DerivedDirectory(const std::string& derived_path, uint32_t collection_id);
 
   // The collection must be gone from the catalog, and its `dropped/` key written.
   void Reap(uint32_t collection_id);
@@ -33,6 +37,7 @@ class CollectionReaper {
   void RemoveData(uint32_t collection_id);
 
   const DatabaseFiles& files_;
+  const std::string derived_path_;
 
   storage_internal::Mutex mutex_;
   std::condition_variable_any changed_;

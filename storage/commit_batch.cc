@@ -51,12 +51,26 @@ absl::StatusOr<CommitResult> CommitBatch::Add(const WriteRequest& request) {
     return failure;
   }
   batch_.PopSavePoint();
+  PutChanges(request, result);
   if (request.progress.has_value()) {
     batch_.Put(files_.sessions(), SessionKey(request.collection_id, request.progress->session_id),
                EncodeIngestProgress({.items_handled = request.progress->items_handled,
                                      .updated_unix_s = UnixSeconds()}));
   }
   return result;
+}
+
+void CommitBatch::PutChanges(const WriteRequest& request, const CommitResult& result) {
+  std::vector<uint64_t> labels;
+  for (size_t at = 0; at < result.operations.size(); ++at) {
+    if (result.operations[at].effect == OperationResult::Effect::kNotFound) continue;
+    const auto* put = std::get_if<PutOperation>(&request.operations[at]);
+    if (put != nullptr && !put->vector.has_value()) continue;
+    labels.push_back(result.operations[at].label);
+  }
+  if (labels.empty()) return;
+  batch_.Put(files_.changes(), ChangesKey(request.collection_id, result.sequence),
+             EncodeChanges(labels));
 }
 
 absl::StatusOr<OperationResult> CommitBatch::Apply(uint32_t collection_id,

@@ -37,6 +37,9 @@ class CommitBatch {
   absl::StatusOr<OperationResult> Apply(uint32_t collection_id, const PutOperation& put);
   absl::StatusOr<OperationResult> Apply(uint32_t collection_id, const RemoveOperation& remove);
 
+  // Notes whose vectors `request` changed.
+  void PutChanges(const WriteRequest& request, const CommitResult& result);
+
   // The label of an id as this batch leaves it; 0 when there is none.
   absl::StatusOr<uint64_t> FindLabel(uint32_t collection_id, const std::string& id);
   absl::StatusOr<std::string> GetAsWritten(rocksdb::ColumnFamilyHandle* family,

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -15,8 +14,9 @@
 #include <sstream>
 #include <utility>
 
+#include "base/crc32c.h"
+#include "base/durable_file.h"
 #include "fmt/format.h"
-#include "storage/crc32c.h"
 
 namespace simile {
 namespace {
@@ -25,45 +25,12 @@ namespace fs = std::filesystem;
 
 // Raised whenever an older program could not read what a newer one writes. A directory of an older
 // format becomes one of this format when it is opened.
-constexpr int kFormatVersion = 2;
+constexpr int kFormatVersion = 3;
 constexpr char kFormatTitle[] = "simile data directory";
-
-absl::Status FileSystemError(const std::string& doing, int reason) {
-  const std::string message = fmt::format("{}: {}", doing, std::strerror(reason));
-  if (reason == EACCES || reason == EPERM || reason == EROFS) {
-    return absl::PermissionDeniedError(message);
-  }
-  if (reason == ENOSPC || reason == EDQUOT) return absl::ResourceExhaustedError(message);
-  return absl::FailedPreconditionError(message);
-}
 
 std::string FormatText() {
   const std::string text = fmt::format("{}\nversion {}\n", kFormatTitle, kFormatVersion);
   return fmt::format("{}crc32c {:08x}\n", text, Crc32c(text));
-}
-
-absl::Status WriteDurably(const std::string& path, const std::string& content) {
-  const std::string unfinished = path + ".new";
-  const int file = open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return FileSystemError("creating " + unfinished, errno);
-  const bool written =
-      write(file, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
-      fsync(file) == 0;
-  const int reason = errno;
-  close(file);
-  if (!written) return FileSystemError("writing " + unfinished, reason);
-  if (std::rename(unfinished.c_str(), path.c_str()) != 0) {
-    return FileSystemError("renaming " + unfinished, errno);
-  }
-  // The name is durable only once the directory is.
-  const int directory = open(fs::path(path).parent_path().c_str(), O_RDONLY | O_CLOEXEC);
-  if (directory < 0 || fsync(directory) != 0) {
-    const int failure = errno;
-    if (directory >= 0) close(directory);
-    return FileSystemError("syncing the directory of " + path, failure);
-  }
-  close(directory);
-  return absl::OkStatus();
 }
 
 // The version that the FORMAT file says, if it is one this program knows.

@@ -23,6 +23,7 @@ class DataDirectory {
 
   const std::string& path() const { return path_; }
   std::string database_path() const { return path_ + "/rocksdb"; }
+  std::string derived_path() const { return path_ + "/index"; }
 
  private:
   DataDirectory(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}

@@ -20,7 +20,8 @@ constexpr uint64_t kSyncBytes = 1ull << 20;
 constexpr size_t kInfoLogBytesMax = 1 << 20;
 
 // The order of DatabaseFiles' accessors.
-const char* const kFamilyNames[] = {"default", "ids", "documents", "vectors", "sessions"};
+const char* const kFamilyNames[] = {"default", "ids",      "documents",
+                                    "vectors", "sessions", "changes"};
 
 rocksdb::DBOptions DatabaseOptionsOf() {
   rocksdb::DBOptions options;

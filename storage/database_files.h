@@ -32,6 +32,7 @@ class DatabaseFiles {
   rocksdb::ColumnFamilyHandle* documents() const { return handles_[2]; }
   rocksdb::ColumnFamilyHandle* vectors() const { return handles_[3]; }
   rocksdb::ColumnFamilyHandle* sessions() const { return handles_[4]; }
+  rocksdb::ColumnFamilyHandle* changes() const { return handles_[5]; }
   const std::vector<rocksdb::ColumnFamilyHandle*>& all() const { return handles_; }
 
   // The value under `key`: NotFound, DataLoss, Internal.

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "storage/byte_reader.h"
-#include "storage/byte_writer.h"
+#include "base/byte_reader.h"
+#include "base/byte_writer.h"
 #include "storage/record_envelope.h"
 
 namespace simile {

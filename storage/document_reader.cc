@@ -182,4 +182,24 @@ absl::Status DocumentReader::ScanVectors(
   return FromRocksDb(found->status(), "reading vectors");
 }
 
+absl::Status DocumentReader::ReadVectors(
+    uint32_t collection_id, std::span<const uint64_t> labels,
+    const std::function<absl::Status(uint64_t, std::span<const float>)>& visit) const {
+  for (const uint64_t label : labels) {
+    const auto stored = files_.Get(files_.vectors(), LabelKey(collection_id, label));
+    absl::StatusOr<std::vector<float>> vector = std::vector<float>();
+    if (stored.ok()) {
+      vector = DecodeVector(*stored);
+      if (!vector.ok()) {
+        return Damaged(Named("vector", collection_id, label),
+                       std::string(vector.status().message()));
+      }
+    } else if (stored.status().code() != absl::StatusCode::kNotFound) {
+      return stored.status();
+    }
+    if (absl::Status s = visit(label, *vector); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace simile

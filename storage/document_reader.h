@@ -33,6 +33,9 @@ class DocumentReader {
   absl::Status ScanVectors(
       uint32_t collection_id, uint64_t first_label, uint64_t end_label,
       const std::function<absl::Status(uint64_t, std::span<const float>)>& visit) const;
+  absl::Status ReadVectors(
+      uint32_t collection_id, std::span<const uint64_t> labels,
+      const std::function<absl::Status(uint64_t, std::span<const float>)>& visit) const;
 
  private:
   class Snapshot;

@@ -57,6 +57,11 @@ std::string SessionKey(uint32_t collection_id, std::string_view session_id) {
   return CollectionPrefix(collection_id).append(session_id);
 }
 
+// Sequences begin at 1, so 0 is free for what is known of the changes that are no longer there.
+std::string ChangesKey(uint32_t collection_id, uint64_t sequence) {
+  return LabelKey(collection_id, sequence);
+}
+
 uint64_t LabelOfKey(std::string_view key) {
   if (key.size() != sizeof(uint32_t) + sizeof(uint64_t)) return 0;
   return BigEndian<uint64_t>(key.substr(sizeof(uint32_t)));

@@ -26,6 +26,7 @@ std::string CollectionPrefix(uint32_t collection_id);
 std::string IdKey(uint32_t collection_id, std::string_view id);
 std::string LabelKey(uint32_t collection_id, uint64_t label);
 std::string SessionKey(uint32_t collection_id, std::string_view session_id);
+std::string ChangesKey(uint32_t collection_id, uint64_t sequence);
 
 // The label of a LabelKey; 0, which is no label, for a key of another length.
 uint64_t LabelOfKey(std::string_view key);

@@ -1,9 +1,9 @@
 #include "storage/record_envelope.h"
 
+#include "base/byte_reader.h"
+#include "base/byte_writer.h"
+#include "base/crc32c.h"
 #include "fmt/format.h"
-#include "storage/byte_reader.h"
-#include "storage/byte_writer.h"
-#include "storage/crc32c.h"
 
 namespace simile {
 namespace {

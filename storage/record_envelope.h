@@ -18,6 +18,8 @@ enum class RecordKind : uint8_t {
   kIngestProgress = 5,
   kStoreState = 6,
   kLabel = 7,
+  kChanges = 8,
+  kChangesForgotten = 9,
 };
 
 // The version in which records of a kind are written. Those from 1 on are read.

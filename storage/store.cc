@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "storage/catalog.h"
 #include "storage/catalog_codec.h"
+#include "storage/change_log.h"
 #include "storage/collection_reaper.h"
 #include "storage/committer.h"
 #include "storage/data_directory.h"
@@ -15,6 +16,7 @@
 #include "storage/document_reader.h"
 #include "storage/free_space_guard.h"
 #include "storage/keys.h"
+#include "storage/rocksdb_status.h"
 
 namespace simile {
 namespace {
@@ -39,13 +41,15 @@ class Store::State {
         files(std::move(opened_files)),
         catalog(std::move(loaded_catalog)),
         reader(*files),
-        reaper(*files),
+        change_log(*files),
+        reaper(*files, directory->derived_path()),
         committer(*files, *catalog, FreeSpaceGuard(directory->path(), free_disk_bytes_min)) {}
 
   const std::unique_ptr<DataDirectory> directory;
   const std::unique_ptr<DatabaseFiles> files;
   const std::unique_ptr<Catalog> catalog;
   const DocumentReader reader;
+  const ChangeLog change_log;
   CollectionReaper reaper;
   Committer committer;
 };
@@ -109,6 +113,32 @@ absl::Status Store::ScanVectors(
     const std::function<absl::Status(uint64_t, std::span<const float>)>& visit) const {
   return UnlessDropped(*state_->catalog, collection_id,
                        state_->reader.ScanVectors(collection_id, first_label, end_label, visit));
+}
+
+absl::Status Store::ReadVectors(
+    uint32_t collection_id, std::span<const uint64_t> labels,
+    const std::function<absl::Status(uint64_t, std::span<const float>)>& visit) const {
+  return UnlessDropped(*state_->catalog, collection_id,
+                       state_->reader.ReadVectors(collection_id, labels, visit));
+}
+
+absl::StatusOr<std::vector<uint64_t>> Store::ChangedSince(uint32_t collection_id,
+                                                          uint64_t sequence) const {
+  return state_->change_log.LabelsAfter(collection_id, sequence);
+}
+
+absl::Status Store::ForgetChanges(uint32_t collection_id, uint64_t through_sequence) {
+  return state_->change_log.Forget(collection_id, through_sequence);
+}
+
+absl::Status Store::SyncLog() {
+  return FromRocksDb(state_->files->db().SyncWAL(), "syncing the log");
+}
+
+uint64_t Store::LastSequence() const { return state_->catalog->State().last_sequence; }
+
+std::string Store::DerivedDirectory(uint32_t collection_id) const {
+  return CollectionReaper::DerivedDirectory(state_->directory->derived_path(), collection_id);
 }
 
 uint64_t Store::DocumentCount(uint32_t collection_id) const {

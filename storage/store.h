@@ -101,6 +101,30 @@ class Store {
       uint32_t collection_id, uint64_t first_label, uint64_t end_label,
       const std::function<absl::Status(uint64_t, std::span<const float>)>& visit) const;
 
+  // Calls `visit(label, vector)` for each of `labels`, in their order; the vector is empty where
+  // there is none. Else as ScanVectors.
+  absl::Status ReadVectors(
+      uint32_t collection_id, std::span<const uint64_t> labels,
+      const std::function<absl::Status(uint64_t, std::span<const float>)>& visit) const;
+
+  // The labels whose vectors were put or removed by requests after `sequence`, ascending, each
+  // once. OutOfRange when some of those changes are forgotten.
+  absl::StatusOr<std::vector<uint64_t>> ChangedSince(uint32_t collection_id,
+                                                     uint64_t sequence) const;
+
+  // Nobody will ask for changes up to `through_sequence` any more.
+  absl::Status ForgetChanges(uint32_t collection_id, uint64_t through_sequence);
+
+  // All that was written, with whatever durability, survives a power cut when this returns.
+  absl::Status SyncLog();
+
+  // Of the newest request that is stored, over all collections.
+  uint64_t LastSequence() const;
+
+  // Where others may keep files that are derived from a collection, in a directory that is removed
+  // with it. The directory may be missing.
+  std::string DerivedDirectory(uint32_t collection_id) const;
+
   // Exact, in constant time. 0 for an unknown collection.
   uint64_t DocumentCount(uint32_t collection_id) const;
 

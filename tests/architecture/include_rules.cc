@@ -18,8 +18,9 @@ struct FolderRule {
 
 const std::vector<FolderRule>& FolderRules() {
   static const std::vector<FolderRule> rules = {
-      {"storage/", {}},
-      {"index/", {}},
+      {"base/", {}},
+      {"storage/", {"base/"}},
+      {"index/", {"base/"}},
       {"embedder/", {}},
       {"server/engine/", {"storage/", "index/", "embedder/"}},
       {"server/rpc/", {"server/engine/", "storage/", "index/", "embedder/"}},

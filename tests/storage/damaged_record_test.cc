@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/byte_writer.h"
 #include "fmt/format.h"
-#include "storage/byte_writer.h"
 #include "storage/catalog_codec.h"
 #include "storage/document_codec.h"
 #include "tests/storage/record_samples.h"

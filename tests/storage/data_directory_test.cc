@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/crc32c.h"
 #include "fmt/format.h"
-#include "storage/crc32c.h"
 #include "tests/storage/store_fixture.h"
 #include "tests/support/child_process.h"
 
@@ -70,14 +70,14 @@ TEST_F(DataDirectoryTest, AnEmptyDirectoryIsTaken) {
 
 TEST_F(DataDirectoryTest, TheFormatFileHasTheTextTheReadmeSays) {
   ASSERT_THAT(Open(), IsOk());
-  EXPECT_EQ(ReadFile(FormatPath()), "simile data directory\nversion 2\ncrc32c 9d61e1b7\n");
+  EXPECT_EQ(ReadFile(FormatPath()), "simile data directory\nversion 3\ncrc32c 8ec379c0\n");
 }
 
 TEST_F(DataDirectoryTest, AnOlderFormatIsTakenAndBecomesTheNewOne) {
   WriteFormat("simile data directory\nversion 1\n");
   ASSERT_EQ(ReadFile(FormatPath()), "simile data directory\nversion 1\ncrc32c a986492e\n");
   ASSERT_THAT(Open(), IsOk());
-  EXPECT_THAT(ReadFile(FormatPath()), ::testing::HasSubstr("\nversion 2\n"));
+  EXPECT_THAT(ReadFile(FormatPath()), ::testing::HasSubstr("\nversion 3\n"));
   EXPECT_THAT(Open(), IsOk());
 }
 
@@ -100,18 +100,18 @@ TEST_F(DataDirectoryTest, TheLockIsFreeOnceTheStoreIsClosed) {
 }
 
 TEST_F(DataDirectoryTest, TheLockIsFreeAfterAFailedOpen) {
-  WriteFormat("simile data directory\nversion 3\n");
-  ASSERT_THAT(Open(), StatusIs(kFailedPrecondition, "format 3"));
+  WriteFormat("simile data directory\nversion 4\n");
+  ASSERT_THAT(Open(), StatusIs(kFailedPrecondition, "format 4"));
   WriteFormat("simile data directory\nversion 1\n");
   EXPECT_THAT(Open(), IsOk());
 }
 
 TEST_F(DataDirectoryTest, ANewerFormatIsRefusedSayingWhatToDo) {
-  WriteFormat("simile data directory\nversion 3\n");
+  WriteFormat("simile data directory\nversion 4\n");
   const auto opened = Open();
   EXPECT_THAT(opened, StatusIs(kFailedPrecondition, FormatPath()));
   EXPECT_THAT(opened, StatusIs(kFailedPrecondition,
-                               "says format 3, and this program knows formats 1 to 2: use the "
+                               "says format 4, and this program knows formats 1 to 3: use the "
                                "program that wrote it, or a newer one"));
   EXPECT_FALSE(fs::exists(DatabasePath())) << "written into a directory that was refused";
 }

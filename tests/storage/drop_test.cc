@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -96,11 +98,15 @@ TEST_F(DropTest, ADropThatWasNotFinishedGoesOnAfterTheNextStart) {
     batch.Put((*files)->meta(), DroppedKey(dropped), "");
     ASSERT_TRUE((*files)->db().Write({}, &batch).ok());
   }
-  ASSERT_EQ(KeysLeft(dropped), 5u) << "id, document, vector, session and mark";
+  ASSERT_EQ(KeysLeft(dropped), 6u) << "id, document, vector, change, session and mark";
+  const std::string derived = options_.data_directory + "/index/" + std::to_string(dropped);
+  std::filesystem::create_directories(derived);
+  std::ofstream(derived + "/file") << "derived";
   Reopen();
   EXPECT_TRUE(Eventually([&] { return HandledOf(dropped) == 0; }));
   Close();
   EXPECT_EQ(KeysLeft(dropped), 0u);
+  EXPECT_FALSE(std::filesystem::exists(derived));
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <limits>
 #include <string>
 
-#include "storage/byte_writer.h"
+#include "base/byte_writer.h"
 #include "storage/catalog_codec.h"
 #include "storage/document_codec.h"
 #include "tests/storage/record_samples.h"

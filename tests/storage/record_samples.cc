@@ -3,9 +3,9 @@
 #include <limits>
 #include <utility>
 
-#include "storage/byte_writer.h"
+#include "base/byte_writer.h"
+#include "base/crc32c.h"
 #include "storage/catalog_codec.h"
-#include "storage/crc32c.h"
 #include "storage/document_codec.h"
 
 namespace simile {
@@ -76,6 +76,10 @@ std::vector<RecordSample> RecordSamples() {
       {"state", RecordKind::kStoreState, 1,
        EncodeStoreState({.last_sequence = 77, .next_collection_id = 3}),
        [](std::string_view record) { return DecodeStoreState(record).status(); }},
+      {"changes", RecordKind::kChanges, 1, EncodeChanges(std::vector<uint64_t>{3, 0x0102030405}),
+       [](std::string_view record) { return DecodeChanges(record).status(); }},
+      {"forgotten changes", RecordKind::kChangesForgotten, 1, EncodeChangesForgotten(78),
+       [](std::string_view record) { return DecodeChangesForgotten(record).status(); }},
       {"label", RecordKind::kLabel, 1, EncodeLabel(42),
        [](std::string_view record) { return DecodeLabel(record).status(); }},
   };

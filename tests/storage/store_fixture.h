@@ -95,6 +95,7 @@ class StoreFixture : public ::testing::Test {
     EXPECT_THAT(store_->GetByLabel(collection_id, std::vector<uint64_t>{1}, {}), deleted);
     EXPECT_THAT(store_->List(collection_id, 0, 10, {}), deleted);
     EXPECT_THAT(store_->ScanVectors(collection_id, 0, 10, ignore), deleted);
+    EXPECT_THAT(store_->ReadVectors(collection_id, std::vector<uint64_t>{1}, ignore), deleted);
   }
 
   // For what happens in the background: false when it has not happened within a minute.

@@ -1,5 +1,5 @@
-#ifndef SIMILE_STORAGE_BYTE_WRITER_H_
-#define SIMILE_STORAGE_BYTE_WRITER_H_
+#ifndef SIMILE_BASE_BYTE_WRITER_H_
+#define SIMILE_BASE_BYTE_WRITER_H_
 
 #include <bit>
 #include <cstdint>
@@ -38,4 +38,4 @@ class ByteWriter {
 
 }  // namespace simile
 
-#endif  // SIMILE_STORAGE_BYTE_WRITER_H_
+#endif  // SIMILE_BASE_BYTE_WRITER_H_

@@ -1,5 +1,5 @@
-#ifndef SIMILE_STORAGE_BYTE_READER_H_
-#define SIMILE_STORAGE_BYTE_READER_H_
+#ifndef SIMILE_BASE_BYTE_READER_H_
+#define SIMILE_BASE_BYTE_READER_H_
 
 #include <cstdint>
 #include <cstring>
@@ -45,4 +45,4 @@ class ByteReader {
 
 }  // namespace simile
 
-#endif  // SIMILE_STORAGE_BYTE_READER_H_
+#endif  // SIMILE_BASE_BYTE_READER_H_

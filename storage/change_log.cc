@@ -1,0 +1,77 @@
+#include "storage/change_log.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "fmt/format.h"
+#include "storage/catalog_codec.h"
+#include "storage/keys.h"
+#include "storage/rocksdb_status.h"
+
+namespace simile {
+namespace {
+
+// Where it is kept what was forgotten; no request has this sequence.
+constexpr uint64_t kForgottenAt = 0;
+
+absl::Status Damaged(uint32_t collection_id, uint64_t sequence, const absl::Status& reason) {
+  return absl::DataLossError(fmt::format("what request {} changed in collection {} is damaged: {}",
+                                         sequence, collection_id, std::string(reason.message())));
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> ChangeLog::ForgottenThrough(uint32_t collection_id) const {
+  const auto stored = files_.Get(files_.changes(), ChangesKey(collection_id, kForgottenAt));
+  if (stored.status().code() == absl::StatusCode::kNotFound) return 0;
+  if (!stored.ok()) return stored.status();
+  const auto sequence = DecodeChangesForgotten(*stored);
+  if (!sequence.ok()) return Damaged(collection_id, kForgottenAt, sequence.status());
+  return sequence;
+}
+
+absl::StatusOr<std::vector<uint64_t>> ChangeLog::LabelsAfter(uint32_t collection_id,
+                                                             uint64_t sequence) const {
+  const auto forgotten = ForgottenThrough(collection_id);
+  if (!forgotten.ok()) return forgotten.status();
+  if (sequence < *forgotten) {
+    return absl::OutOfRangeError(fmt::format(
+        "changes after {} were asked for, but those up to {} are forgotten", sequence, *forgotten));
+  }
+  const std::string end = CollectionPrefix(collection_id + 1);
+  const rocksdb::Slice end_slice(end);
+  rocksdb::ReadOptions options;
+  options.iterate_upper_bound = &end_slice;
+  options.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> found(
+      files_.db().NewIterator(options, files_.changes()));
+  std::vector<uint64_t> labels;
+  if (sequence == std::numeric_limits<uint64_t>::max()) return labels;
+  for (found->Seek(ChangesKey(collection_id, sequence + 1)); found->Valid(); found->Next()) {
+    const auto some = DecodeChanges(found->value().ToStringView());
+    if (!some.ok()) {
+      return Damaged(collection_id, LabelOfKey(found->key().ToStringView()), some.status());
+    }
+    labels.insert(labels.end(), some->begin(), some->end());
+  }
+  if (!found->status().ok()) return FromRocksDb(found->status(), "reading changes");
+  std::ranges::sort(labels);
+  labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+  return labels;
+}
+
+absl::Status ChangeLog::Forget(uint32_t collection_id, uint64_t through_sequence) const {
+  const auto forgotten = ForgottenThrough(collection_id);
+  if (!forgotten.ok()) return forgotten.status();
+  if (through_sequence <= *forgotten) return absl::OkStatus();
+  rocksdb::WriteBatch batch;
+  batch.DeleteRange(files_.changes(), ChangesKey(collection_id, kForgottenAt + 1),
+                    ChangesKey(collection_id, through_sequence + 1));
+  batch.Put(files_.changes(), ChangesKey(collection_id, kForgottenAt),
+            EncodeChangesForgotten(through_sequence));
+  return FromRocksDb(files_.db().Write(rocksdb::WriteOptions(), &batch), "forgetting changes");
+}
+
+}  // namespace simile
