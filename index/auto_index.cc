@@ -89,6 +89,24 @@ absl::StatusOr<SearchAnswer> AutoIndex::Search(std::span<const float> query,
   return scan_->Search(query, options);
 }
 
+absl::StatusOr<uint64_t> AutoIndex::Restore(size_t threads) {
+  if (settings_.directory.empty()) return absl::NotFoundError("there is no directory");
+  auto restored = HnswIndex::Open(settings_, threads);
+  if (!restored.ok()) return restored.status();
+  WriterLock lock(mutex_);
+  graph_ = std::move(restored->index);
+  phase_ = Phase::kGraph;
+  settled_.store(graph_.get(), std::memory_order_release);
+  scan_.reset();
+  return restored->sequence;
+}
+
+absl::StatusOr<CheckpointReport> AutoIndex::Checkpoint(uint64_t sequence) {
+  // While the scan is in charge, or vectors are on their way, everything is loaded at the start.
+  HnswIndex* const graph = settled_.load(std::memory_order_acquire);
+  return graph == nullptr ? CheckpointReport{} : graph->Checkpoint(sequence);
+}
+
 IndexStatistics AutoIndex::Statistics() const {
   ReaderLock lock(mutex_);
   if (phase_ == Phase::kGraph) return graph_->Statistics();

@@ -33,6 +33,8 @@ class AutoIndex final : public VectorIndex {
   bool Remove(uint64_t label) override;
   absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
                                       const SearchOptions& options) const override;
+  absl::StatusOr<uint64_t> Restore(size_t threads) override;
+  absl::StatusOr<CheckpointReport> Checkpoint(uint64_t sequence) override;
   size_t dimension() const override { return settings_.dimension; }
   Metric metric() const override { return settings_.metric; }
   IndexStatistics Statistics() const override;

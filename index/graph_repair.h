@@ -36,6 +36,17 @@ class GraphRepair {
   // in a visit of the epochs.
   std::vector<uint32_t> Step(size_t slots_max, size_t live_count);
 
+  // For as long as it lives, no slot is freed; it waits for a step that runs.
+  class ABSL_SCOPED_LOCKABLE Pause {
+   public:
+    explicit Pause(GraphRepair& repair) ABSL_EXCLUSIVE_LOCK_FUNCTION(repair.work_mutex_)
+        : lock_(repair.work_mutex_) {}
+    ~Pause() ABSL_UNLOCK_FUNCTION() {}
+
+   private:
+    const MutexLock lock_;
+  };
+
   // Dead slots whose places are not yet free.
   size_t dead_count() const { return dead_count_.load(std::memory_order_relaxed); }
 

@@ -5,11 +5,11 @@
 #include <cstring>
 
 #include "index/slot_lock.h"
+#include "index/vector_checksum.h"
 
 namespace simile::index_internal {
 namespace {
 
-constexpr size_t kLevelMax = 24;
 constexpr size_t kLineBytes = 64;
 
 // SplitMix64 (Steele et al. 2014): a level by slot needs no state that threads would share.
@@ -24,7 +24,7 @@ uint64_t Mixed(uint64_t value) {
 size_t LevelOfSlot(uint32_t slot, size_t m) {
   const double uniform = (static_cast<double>(Mixed(slot) >> 11) + 1) * 0x1p-53;
   const double level = -std::log(uniform) / std::log(static_cast<double>(m));
-  return std::min(static_cast<size_t>(level), kLevelMax);
+  return std::min(static_cast<size_t>(level), HnswGraph::kLevelMax);
 }
 
 void Fetch(const void* memory, size_t bytes) {
@@ -38,12 +38,13 @@ void Fetch(const void* memory, size_t bytes) {
 }  // namespace
 
 HnswGraph::HnswGraph(const GraphSettings& settings, const Quantizer& quantizer,
-                     const CodeKernels& kernels)
+                     std::unique_ptr<const VectorFiles> files, const CodeKernels& kernels)
     : settings_(settings),
       quantizer_(quantizer),
       memory_({.code_bytes = quantizer.row_bytes(),
                .vector_bytes = settings.dimension * sizeof(float),
-               .links_max = 2 * settings.m}),
+               .links_max = 2 * settings.m},
+              std::move(files)),
       upper_(settings.m),
       rows_{.chunks = memory_.chunks(),
             .codes_offset = memory_.codes_offset(),
@@ -82,20 +83,28 @@ void HnswGraph::ClearLinks(uint32_t slot) {
 
 absl::Status HnswGraph::Place(uint32_t slot, uint64_t label, std::span<const float> vector) {
   if (absl::Status s = memory_.Reserve(slot); !s.ok()) return s;
-  const size_t level = LevelOfSlot(slot, settings_.m);
+  if (absl::Status s = TakeUpperRows(slot, LevelOfSlot(slot, settings_.m)); !s.ok()) return s;
+  memory_.Label(slot) = label;
+  std::memcpy(memory_.Vector(slot), vector.data(), vector.size_bytes());
+  if (memory_.files() != nullptr) {
+    memory_.Checksum(slot) = ChecksumOf(vector);
+    memory_.MarkVectorChanged(slot);
+  }
+  memory_.Squares(slot) = quantizer_.EncodeRow(vector.data(), memory_.Code(slot));
+  size_t end = slot_end();
+  while (end <= slot && !slot_end_.compare_exchange_weak(end, size_t{slot} + 1)) {
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HnswGraph::TakeUpperRows(uint32_t slot, size_t level) {
   // A slot that is used again has its rows already.
-  if (level > 0 && memory_.Level(slot) == 0) {
+  if (level > memory_.Level(slot)) {
     const auto row = upper_.Take(level);
     if (!row.ok()) return row.status();
     memory_.UpperRow(slot) = *row;
   }
   memory_.Level(slot) = static_cast<uint8_t>(level);
-  memory_.Label(slot) = label;
-  std::memcpy(memory_.Vector(slot), vector.data(), vector.size_bytes());
-  memory_.Squares(slot) = quantizer_.EncodeRow(vector.data(), memory_.Code(slot));
-  size_t end = slot_end();
-  while (end <= slot && !slot_end_.compare_exchange_weak(end, size_t{slot} + 1)) {
-  }
   return absl::OkStatus();
 }
 
@@ -209,6 +218,7 @@ void HnswGraph::LinkOwn(uint32_t slot, size_t level, std::span<const ScoredSlot>
     if (std::find(links, links + count, others[at]) == links + count) links[count++] = others[at];
   }
   list.Write({links, count});
+  memory_.MarkChanged(slot);
 }
 
 // Adds a link, and when the list is full keeps the most useful ones.
@@ -222,6 +232,7 @@ void HnswGraph::LinkTo(uint32_t slot, size_t level, const ScoredSlot& neighbor,
   if (count < list.links_max) {
     std::atomic_ref(list.links[count]).store(neighbor.slot, std::memory_order_release);
     list.SetCount(count + 1);
+    memory_.MarkChanged(slot);
     return;
   }
   QueryOf(slot, scratch.owner_query);
@@ -236,6 +247,7 @@ void HnswGraph::LinkTo(uint32_t slot, size_t level, const ScoredSlot& neighbor,
   size_t kept = 0;
   for (const ScoredSlot& link : scratch.kept) links[kept++] = link.slot;
   list.Write({links, kept});
+  memory_.MarkChanged(slot);
 }
 
 // False when nothing is there that a slot may be linked to.

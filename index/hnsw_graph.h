@@ -4,11 +4,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "index/checkpoint_codec.h"
 #include "index/code_kernels.h"
 #include "index/quantizer.h"
 #include "index/slot_memory.h"
@@ -48,7 +50,11 @@ class HnswGraph {
     kCondemned,  // Being taken out of the graph.
   };
 
+  static constexpr size_t kLevelMax = 24;
+
+  // The vectors lie in `files` when there are any.
   HnswGraph(const GraphSettings& settings, const Quantizer& quantizer,
+            std::unique_ptr<const VectorFiles> files = nullptr,
             const CodeKernels& kernels = AllCodeKernels().front());
 
   // Writes a slot that is not linked. ResourceExhausted when there is no memory for it.
@@ -74,6 +80,25 @@ class HnswGraph {
 
   void ClearLinks(uint32_t slot);
 
+  // A copy of the slots of a chunk, while nobody frees slots (GraphRepair::Pause). Slots that are
+  // inserted meanwhile may be missing, also where others link to them.
+  SlotsRecord ExportChunk(size_t chunk) const;
+
+  // Makes a graph of what was exported, which must have been checked; alone, on an empty graph.
+  // First all chunks, then every slot once, by as many threads as one likes, then the end.
+  absl::Status ImportChunk(size_t chunk, const SlotsRecord& record);
+
+  // Takes a slot that was imported: forgets links that lead nowhere, and makes the code of the
+  // vector. A vector that is not the one that was exported is dead.
+  void AdoptSlot(uint32_t slot);
+  void FinishImport(uint64_t entry);
+
+  // Where walks begin, for FinishImport.
+  uint64_t entry() const { return entry_.load(std::memory_order_acquire); }
+
+  // The marks of chunks that changed.
+  SlotMemory& memory() { return memory_; }
+
   // All slots that were ever placed are below it.
   size_t slot_end() const { return slot_end_.load(std::memory_order_acquire); }
 
@@ -83,6 +108,7 @@ class HnswGraph {
   void SetState(uint32_t slot, State state) {
     std::atomic_ref(memory_.State(slot))
         .store(static_cast<uint8_t>(state), std::memory_order_release);
+    memory_.MarkChanged(slot);
   }
   bool IsLive(uint32_t slot) const { return StateOf(slot) == State::kLive; }
   uint64_t LabelOf(uint32_t slot) const { return memory_.Label(slot); }
@@ -138,6 +164,7 @@ class HnswGraph {
     return {.links = row + 1, .links_max = settings_.m, .word_count = row};
   }
 
+  absl::Status TakeUpperRows(uint32_t slot, size_t level);
   void FetchLinks(uint32_t slot) const;
   void Descend(const QueryCode& query, size_t from_level, size_t to_level, uint32_t& slot,
                uint32_t& key, WalkScratch& scratch) const;

@@ -59,6 +59,7 @@ bool HnswGraph::RelinkLevel(uint32_t slot, size_t level, WalkScratch& scratch) {
   size_t kept = 0;
   for (const ScoredSlot& link : scratch.kept) links[kept++] = link.slot;
   list.Write({links, kept});
+  memory_.MarkChanged(slot);
   return kept >= std::min(count - count / 4, settings_.m);
 }
 
@@ -93,6 +94,7 @@ void HnswGraph::LinkBack(uint32_t slot, WalkScratch& scratch) {
     if (link_count == list.links_max) --link_count;
     links[link_count] = slot;
     list.Write({links, link_count + 1});
+    memory_.MarkChanged(neighbor);
   }
 }
 

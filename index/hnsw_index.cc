@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "index/distance.h"
+#include "index/graph_files.h"
 #include "index/graph_repair.h"
 #include "index/hnsw_graph.h"
 #include "index/label_slots.h"
@@ -16,10 +17,12 @@
 
 namespace simile {
 
+using index_internal::GraphFiles;
 using index_internal::GraphRepair;
 using index_internal::HnswGraph;
 using index_internal::kFarthestKey;
 using index_internal::LabelSlots;
+using index_internal::Manifest;
 using index_internal::Mutex;
 using index_internal::MutexLock;
 using index_internal::Quantizer;
@@ -55,19 +58,27 @@ size_t RerankedPerNeighbor(CodeFormat codes) {
 
 class HnswIndex::State {
  public:
-  State(const IndexSettings& settings, std::span<const float> sample)
+  State(const IndexSettings& settings, const Quantizer& quantizer)
       : settings_(settings),
         kernel_(settings.metric, settings.dimension),
+        files_(settings),
         graph_({.dimension = settings.dimension,
                 .euclidean = is_euclidean(),
                 .m = settings.m,
                 .ef_construction = settings.ef_construction},
-               Quantizer(settings.codes, settings.dimension, sample)),
+               quantizer, files_.Vectors()),
         repair_(graph_, epochs_) {}
+
+  // Removes what is in the directory; before anything else.
+  void Clear() {
+    if (!settings_.directory.empty()) files_status_ = files_.Clear();
+  }
+  absl::Status Load(const Manifest& manifest, size_t threads);
 
   absl::Status Upsert(uint64_t label, std::span<const float> vector);
   bool Remove(uint64_t label);
   absl::StatusOr<SearchAnswer> Search(std::span<const float> query, const SearchOptions& options);
+  absl::StatusOr<CheckpointReport> Checkpoint(uint64_t sequence);
   IndexStatistics Statistics() const;
 
   const DistanceKernel& kernel() const { return kernel_; }
@@ -78,6 +89,7 @@ class HnswIndex::State {
   void GiveBack(std::span<const uint32_t> slots);
   void Bury(uint32_t slot);
   void RepairSome();
+  void LinkLonely();
   size_t RerankedCount(size_t k) const;
   std::vector<Neighbor> SearchGraph(const float* query, size_t k, size_t ef);
   std::vector<Neighbor> Reranked(const float* query, size_t k, WalkScratch& scratch) const;
@@ -85,6 +97,8 @@ class HnswIndex::State {
 
   const IndexSettings settings_;
   const DistanceKernel kernel_;
+  GraphFiles files_;
+  absl::Status files_status_;  // Why there can be no files.
   ReaderEpochs epochs_;
   HnswGraph graph_;
   GraphRepair repair_;
@@ -255,6 +269,50 @@ std::vector<Neighbor> HnswIndex::State::ScanAll(const float* query,
   return hits;
 }
 
+absl::StatusOr<CheckpointReport> HnswIndex::State::Checkpoint(uint64_t sequence) {
+  if (settings_.directory.empty()) return CheckpointReport{};
+  if (!files_status_.ok()) return files_status_;
+  const GraphRepair::Pause pause(repair_);
+  return files_.Write(graph_, sequence);
+}
+
+absl::Status HnswIndex::State::Load(const Manifest& manifest, size_t threads) {
+  const auto adopted = [this](uint32_t slot) {
+    if (graph_.IsLive(slot)) {
+      const uint64_t label = graph_.LabelOf(slot);
+      // Of a vector that was being replaced both places may be live; its change is made again.
+      if (const auto other = label_slots_.Put(label, slot); other.has_value()) Bury(*other);
+    } else if (graph_.StateOf(slot) == HnswGraph::State::kNew) {
+      GiveBack({&slot, 1});
+    } else {
+      repair_.NoteDead(slot);
+    }
+  };
+  if (absl::Status s = files_.Load(manifest, threads, graph_, adopted); !s.ok()) return s;
+  LinkLonely();
+  const MutexLock lock(slots_mutex_);
+  next_slot_ = static_cast<uint32_t>(graph_.slot_end());
+  return absl::OkStatus();
+}
+
+// Links that were left out may have been the only ones to a slot.
+void HnswIndex::State::LinkLonely() {
+  const size_t end = graph_.slot_end();
+  std::vector<bool> is_reached(end);
+  std::vector<uint32_t> links(graph_.links_max());
+  for (size_t slot = 0; slot < end; ++slot) {
+    if (graph_.StateOf(static_cast<uint32_t>(slot)) == HnswGraph::State::kNew) continue;
+    const size_t count = graph_.LinksOf(static_cast<uint32_t>(slot), 0, links.data());
+    for (size_t at = 0; at < count; ++at) is_reached[links[at]] = true;
+  }
+  for (size_t slot = 0; slot < end; ++slot) {
+    const auto at = static_cast<uint32_t>(slot);
+    if (!is_reached[slot] && graph_.IsLive(at)) {
+      graph_.LinkBack(at, WalkScratch::OfThisThread());
+    }
+  }
+}
+
 IndexStatistics HnswIndex::State::Statistics() const {
   size_t slots = 0;
   {
@@ -269,7 +327,26 @@ IndexStatistics HnswIndex::State::Statistics() const {
 }
 
 HnswIndex::HnswIndex(const IndexSettings& settings, std::span<const float> sample)
-    : state_(std::make_unique<State>(settings, sample)) {}
+    : HnswIndex(std::make_unique<State>(settings,
+                                        Quantizer(settings.codes, settings.dimension, sample))) {
+  state_->Clear();
+}
+
+HnswIndex::HnswIndex(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+absl::StatusOr<HnswIndex::Restored> HnswIndex::Open(const IndexSettings& settings, size_t threads) {
+  try {
+    const auto manifest = GraphFiles(settings).ReadManifest();
+    if (!manifest.ok()) return manifest.status();
+    auto state = std::make_unique<State>(
+        settings, Quantizer(settings.codes, settings.dimension, manifest->scale));
+    if (absl::Status s = state->Load(*manifest, threads); !s.ok()) return s;
+    return Restored{.index = std::unique_ptr<HnswIndex>(new HnswIndex(std::move(state))),
+                    .sequence = manifest->sequence};
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory is left for the index");
+  }
+}
 
 HnswIndex::~HnswIndex() = default;
 
@@ -286,6 +363,14 @@ bool HnswIndex::Remove(uint64_t label) { return state_->Remove(label); }
 absl::StatusOr<SearchAnswer> HnswIndex::Search(std::span<const float> query,
                                                const SearchOptions& options) const {
   return state_->Search(query, options);
+}
+
+absl::StatusOr<CheckpointReport> HnswIndex::Checkpoint(uint64_t sequence) {
+  try {
+    return state_->Checkpoint(sequence);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory is left for a checkpoint");
+  }
 }
 
 size_t HnswIndex::dimension() const { return state_->kernel().dimension(); }

@@ -22,19 +22,31 @@ class HnswIndex final : public VectorIndex {
  public:
   // `sample` is some vectors that are typical of what will come, end to end as kernels prepare them
   // (index/distance.h): the scale of the codes is learnt from them.
+  // What is in the directory of `settings` is removed; an error of that comes with Checkpoint.
   HnswIndex(const IndexSettings& settings, std::span<const float> sample);
   ~HnswIndex() override;
+
+  // An index of what the last checkpoint left, and the sequence that it covers; errors as of
+  // VectorIndex::Restore.
+  struct Restored {
+    std::unique_ptr<HnswIndex> index;
+    uint64_t sequence = 0;
+  };
+  static absl::StatusOr<Restored> Open(const IndexSettings& settings, size_t threads);
 
   absl::Status Upsert(uint64_t label, std::span<const float> vector) override;
   bool Remove(uint64_t label) override;
   absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
                                       const SearchOptions& options) const override;
+  absl::StatusOr<CheckpointReport> Checkpoint(uint64_t sequence) override;
   size_t dimension() const override;
   Metric metric() const override;
   IndexStatistics Statistics() const override;
 
  private:
   class State;
+  explicit HnswIndex(std::unique_ptr<State> state);
+
   std::unique_ptr<State> state_;
 };
 

@@ -88,10 +88,13 @@ int8_t* Int8Components(QueryCode& query) {
 
 Quantizer::Quantizer(CodeFormat format, size_t dimension, std::span<const float> sample,
                      const CodeKernels& kernels)
+    : Quantizer(format, dimension, ScaleFor(format, sample), kernels) {}
+
+Quantizer::Quantizer(CodeFormat format, size_t dimension, float scale, const CodeKernels& kernels)
     : format_(format),
       dimension_(dimension),
       row_bytes_(RowBytes(format, dimension)),
-      scale_(ScaleFor(format, sample)),
+      scale_(scale),
       components_(kernels.components(format)) {}
 
 // The value of a component in units of codes: sq8 -127 to 127, sq4 the odd numbers -15 to 15.

@@ -22,6 +22,10 @@ class Quantizer {
   Quantizer(CodeFormat format, size_t dimension, std::span<const float> sample,
             const CodeKernels& kernels = AllCodeKernels().front());
 
+  // With a scale that was learnt before.
+  Quantizer(CodeFormat format, size_t dimension, float scale,
+            const CodeKernels& kernels = AllCodeKernels().front());
+
   CodeFormat format() const { return format_; }
   size_t row_bytes() const { return row_bytes_; }
   float scale() const { return scale_; }

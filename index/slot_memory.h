@@ -1,13 +1,15 @@
 #ifndef SIMILE_INDEX_SLOT_MEMORY_H_
 #define SIMILE_INDEX_SLOT_MEMORY_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "index/shared_mutex.h"
+#include "index/mutex.h"
+#include "index/vector_files.h"
 
 namespace simile::index_internal {
 
@@ -29,8 +31,12 @@ struct SlotShape {
 //   | labels    65,536 u64                                                     |
 //   | squares   65,536 float: |code|^2, for Euclidean distances                |
 //   | upper     65,536 u32: first row in UpperLevels                           |
+//   | checksums 65,536 u32: CRC-32C of the vector, when it has a file          |
 //   | counts, states, locks, levels   65,536 u8 each                           |
 //   +--------------------------------------------------------------------------+
+//
+// The vectors may be mapped from files. For each chunk two marks tell a checkpoint what has changed
+// since they were taken: its vectors, or anything.
 //
 // Thread safety: Reserve may run beside everything else. What lies in a slot is guarded by whoever
 // uses it.
@@ -40,14 +46,31 @@ class SlotMemory {
   static constexpr size_t kChunksMax = 32'767;
   static constexpr size_t kSlotsMax = kChunkSlots * kChunksMax;
 
-  explicit SlotMemory(const SlotShape& shape);
+  // `files` may be null: all is in anonymous memory then.
+  SlotMemory(const SlotShape& shape, std::unique_ptr<const VectorFiles> files = nullptr);
   ~SlotMemory();
   SlotMemory(const SlotMemory&) = delete;
   SlotMemory& operator=(const SlotMemory&) = delete;
 
-  // Makes the slot usable, with zeros in it. ResourceExhausted when the system has no memory or
-  // there are kSlotsMax slots.
+  // Makes the slot usable, with zeros in it, or with the vector that its file has.
+  // ResourceExhausted when the system has no memory or there are kSlotsMax slots.
   absl::Status Reserve(size_t slot);
+
+  // Why vectors could not be mapped from files; OK while all are. Those are in anonymous memory.
+  absl::Status FilesStatus() const;
+
+  const VectorFiles* files() const { return files_.get(); }
+
+  // To be called after the change.
+  void MarkChanged(uint32_t slot) { Mark(changed_[slot / kChunkSlots]); }
+  void MarkVectorChanged(uint32_t slot) { Mark(vectors_changed_[slot / kChunkSlots]); }
+
+  void MarkChunkChanged(size_t chunk) { Mark(changed_[chunk]); }
+  void MarkChunkVectorsChanged(size_t chunk) { Mark(vectors_changed_[chunk]); }
+
+  // Whether the chunk was marked since it was asked last.
+  bool TakeChanged(size_t chunk) { return changed_[chunk].exchange(false); }
+  bool TakeVectorsChanged(size_t chunk) { return vectors_changed_[chunk].exchange(false); }
 
   std::byte* Code(uint32_t slot) const { return At(slot, codes_, shape_.code_bytes); }
   uint32_t* Links(uint32_t slot) const { return As<uint32_t>(At(slot, links_, links_bytes_)); }
@@ -55,6 +78,7 @@ class SlotMemory {
   uint64_t& Label(uint32_t slot) const { return *As<uint64_t>(At(slot, labels_, 8)); }
   float& Squares(uint32_t slot) const { return *As<float>(At(slot, squares_, 4)); }
   uint32_t& UpperRow(uint32_t slot) const { return *As<uint32_t>(At(slot, upper_, 4)); }
+  uint32_t& Checksum(uint32_t slot) const { return *As<uint32_t>(At(slot, checksums_, 4)); }
   uint8_t& LinkCount(uint32_t slot) const { return *As<uint8_t>(At(slot, counts_, 1)); }
   uint8_t& State(uint32_t slot) const { return *As<uint8_t>(At(slot, states_, 1)); }
   uint8_t& Lock(uint32_t slot) const { return *As<uint8_t>(At(slot, locks_, 1)); }
@@ -67,7 +91,7 @@ class SlotMemory {
   const SlotShape& shape() const { return shape_; }
 
   // Without vectors, which a store may hold as well.
-  size_t bytes_per_slot() const { return shape_.code_bytes + links_bytes_ + 8 + 4 + 4 + 4; }
+  size_t bytes_per_slot() const { return shape_.code_bytes + links_bytes_ + 8 + 4 + 4 + 4 + 4; }
 
  private:
   std::byte* At(uint32_t slot, size_t offset, size_t bytes) const {
@@ -77,19 +101,32 @@ class SlotMemory {
   static Value* As(std::byte* memory) {
     return reinterpret_cast<Value*>(memory);
   }
+  static void Mark(std::atomic<bool>& mark) {
+    // Most marks are there already; to look only keeps the line with everybody.
+    if (!mark.load(std::memory_order_relaxed)) mark.store(true, std::memory_order_release);
+  }
   // Of `bytes` for each slot, behind what is laid out so far.
   size_t LayOut(size_t bytes);
+  size_t SlotsPerStep() const;
+  absl::Status AddChunk(size_t chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const SlotShape shape_;
   const size_t links_bytes_;
   size_t chunk_bytes_ = 0;
-  const size_t codes_, links_, vectors_, labels_, squares_, upper_, counts_, states_, locks_,
-      levels_;
+  const size_t codes_, links_, vectors_, labels_, squares_, upper_, checksums_, counts_, states_,
+      locks_, levels_;
+  const std::unique_ptr<const VectorFiles> files_;
+  const size_t slots_per_step_;
   // Entries are written once, before the first slot of the chunk is known to anybody.
   const std::unique_ptr<std::byte*[]> chunks_;
 
-  SharedMutex mutex_;
+  const std::unique_ptr<std::atomic<bool>[]> changed_;
+  const std::unique_ptr<std::atomic<bool>[]> vectors_changed_;
+
+  std::atomic<size_t> usable_slots_{0};
+  mutable Mutex mutex_;
   size_t chunk_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status files_status_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace simile::index_internal

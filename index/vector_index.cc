@@ -17,6 +17,14 @@ struct Range {
 
 }  // namespace
 
+absl::StatusOr<uint64_t> VectorIndex::Restore(size_t /*threads*/) {
+  return absl::NotFoundError("this engine keeps no files");
+}
+
+absl::StatusOr<CheckpointReport> VectorIndex::Checkpoint(uint64_t /*sequence*/) {
+  return CheckpointReport{};
+}
+
 absl::StatusOr<std::unique_ptr<VectorIndex>> NewVectorIndex(const IndexSettings& settings) {
   const Range ranges[] = {{"dimension", settings.dimension, 1, 65'536},
                           {"m", settings.m, 2, 96},

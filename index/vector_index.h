@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -52,8 +53,15 @@ struct IndexStatistics {
   size_t memory_bytes = 0;   // Estimate of all memory the index holds.
 };
 
-// A set of vectors of one dimension under one metric, searchable by nearness. Memory only: the
-// store is the truth, and an index can always be rebuilt from it.
+// What a checkpoint left on disk.
+struct CheckpointReport {
+  bool is_kept = false;  // False: the engine keeps no files, or not yet.
+  size_t chunks_written = 0;
+  uint64_t bytes_written = 0;  // Beside vectors, which the kernel writes.
+};
+
+// A set of vectors of one dimension under one metric, searchable by nearness. The
+// store is the truth, and an index can always be rebuilt from it; files of its own only save time.
 //
 // Thread safety: all methods may be called together. A search sees every change whose call
 // returned before the search began. Changes of one label must not run together: whose vector then
@@ -76,6 +84,19 @@ class VectorIndex {
   virtual absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
                                               const SearchOptions& options) const = 0;
 
+  // Takes up what the last checkpoint left, with `threads` threads; on an empty index, before all
+  // else, alone. Returns the sequence that was given to it: the changes up to it are there, and
+  // those after it are to be made again. A vector whose file has changed since then is missing.
+  // NotFound when there is no checkpoint. Any other error means that the files are of no use, with
+  // the reason: DataLoss when they are damaged, FailedPrecondition when they are of another index
+  // or a newer program. The index is empty then, and a new one may be made in the directory.
+  virtual absl::StatusOr<uint64_t> Restore(size_t threads);
+
+  // Writes what has changed since the last checkpoint, so that Restore finds it. `sequence` tells
+  // until where all changes are in the index already. Changes and searches go on meanwhile. Errors:
+  // PermissionDenied, ResourceExhausted (disk full) and the like; the last checkpoint stays then.
+  virtual absl::StatusOr<CheckpointReport> Checkpoint(uint64_t sequence);
+
   virtual size_t dimension() const = 0;
   virtual Metric metric() const = 0;
   virtual IndexStatistics Statistics() const = 0;
@@ -96,6 +117,10 @@ struct IndexSettings {
   size_t m = 16;                 // Links per node and level (Malkov & Yashunin 2016), 2 to 96.
   size_t ef_construction = 200;  // Candidate list while building, 8 to 4096.
   size_t ef_search = 96;         // Candidate list of a search that names none, 1 to 16384.
+
+  // Where the index may keep files, and nobody else does; made when missing. Empty: none are kept.
+  std::string directory;
+  uint64_t identity = 0;  // Files of an index of another identity, or other settings, are refused.
 };
 
 // An empty index. InvalidArgument when a setting is out of its range.
