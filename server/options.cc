@@ -63,6 +63,8 @@ std::vector<OptionSpecification> Specifications() {
        "float32: leave out levels that round operands to bfloat16"},
       {"load-threads", &ServerOptions::load_threads, number(cores),
        "threads that fill indexes at start"},
+      {"checkpoint-interval-ms", &ServerOptions::checkpoint_interval_ms, "10000",
+       "time between two writings of a changed index to its files; 0: never"},
       {"search-queue-max", &ServerOptions::search_queue_max, number(kSearchQueueMax),
        "searches and reads that may wait"},
       {"ingest-queue-max", &ServerOptions::ingest_queue_max, number(kIngestQueueMax),

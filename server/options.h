@@ -31,6 +31,7 @@ struct ServerOptions {
   std::string encoder_isa;        // "auto" or a level of EncoderLevels.
   std::string encoder_precision;  // "auto" or "float32".
   size_t load_threads = 0;
+  uint64_t checkpoint_interval_ms = 0;
   size_t search_queue_max = 0;
   size_t ingest_queue_max = 0;
   uint64_t message_bytes_max = 0;

@@ -91,7 +91,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
 
   std::unique_ptr<Server> server(new Server(options));
   server->database_ = std::make_unique<Database>(
-      *std::move(store), *std::move(models), DatabaseOptions{.load_threads = options.load_threads});
+      *std::move(store), *std::move(models),
+      DatabaseOptions{
+          .load_threads = options.load_threads,
+          .checkpoint_interval = std::chrono::milliseconds(options.checkpoint_interval_ms)});
   auto rpc = RpcServer::Start(*server->database_, *address, RpcOptionsOf(options));
   if (!rpc.ok()) return rpc.status();
   server->rpc_ = *std::move(rpc);

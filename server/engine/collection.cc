@@ -1,7 +1,6 @@
 #include "server/engine/collection.h"
 
 #include <algorithm>
-#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -17,9 +16,6 @@
 
 namespace simile {
 namespace {
-
-// Labels a loading thread takes at a time: enough to amortise a seek, few enough to share evenly.
-constexpr uint64_t kLoadBlockLabels = 1'024;
 
 constexpr std::chrono::milliseconds kRetryWhileLoading{500};
 
@@ -53,7 +49,7 @@ absl::StatusOr<Metadata> Patched(const Metadata& metadata, const MetadataPatch& 
 }  // namespace
 
 Collection::Collection(CollectionRecord record, Store& store, std::shared_ptr<EncoderService> model,
-                       std::unique_ptr<VectorIndex> index, CollectionCounters& counters)
+                       std::unique_ptr<CollectionIndex> index, CollectionCounters& counters)
     : name_(record.name),
       id_(record.id),
       store_(store),
@@ -78,7 +74,7 @@ absl::Status Collection::CheckReady() const {
       return WithRetryAfter(
           absl::UnavailableError(fmt::format(
               "the index of collection '{}' is being rebuilt ({} of {} vectors); try again soon",
-              name_, loaded_count_.load(), store_.DocumentCount(id_))),
+              name_, index_->loaded_count(), store_.DocumentCount(id_))),
           kRetryWhileLoading);
     case CollectionState::kFailed:
       break;
@@ -89,40 +85,16 @@ absl::Status Collection::CheckReady() const {
 
 void Collection::Load(size_t threads, const std::atomic<bool>& stop) {
   if (state_ != CollectionState::kLoading) return;
-  const uint64_t end_label = store_.EndLabel(id_);
-  std::atomic<uint64_t> next_label{0};
-  std::atomic<bool> failed{false};
-  const auto work = [&] {
-    while (!stop && !failed) {
-      const uint64_t first = next_label.fetch_add(kLoadBlockLabels);
-      if (first >= end_label) return;
-      const absl::Status loaded =
-          LoadRange(first, std::min(first + kLoadBlockLabels, end_label), stop);
-      if (loaded.ok()) continue;
-      failed = true;
-      WriteLock lock(mutex_);
-      failure_ = absl::Status(loaded.code(), fmt::format("collection '{}' cannot be opened: {}",
-                                                         name_, MessageOf(loaded)));
-    }
-  };
-  std::vector<std::thread> workers;
-  for (size_t worker = 1; worker < threads; ++worker) workers.emplace_back(work);
-  work();
-  for (std::thread& worker : workers) worker.join();
-  if (stop && !failed) return;
-  state_.store(failed ? CollectionState::kFailed : CollectionState::kReady,
+  const absl::Status loaded = index_->Load(threads, stop);
+  if (!loaded.ok()) {
+    WriteLock lock(mutex_);
+    failure_ = absl::Status(loaded.code(), fmt::format("collection '{}' cannot be opened: {}",
+                                                       name_, MessageOf(loaded)));
+  } else if (stop) {
+    return;
+  }
+  state_.store(loaded.ok() ? CollectionState::kReady : CollectionState::kFailed,
                std::memory_order_release);
-}
-
-absl::Status Collection::LoadRange(uint64_t first_label, uint64_t end_label,
-                                   const std::atomic<bool>& stop) {
-  return store_.ScanVectors(id_, first_label, end_label,
-                            [&](uint64_t label, std::span<const float> vector) {
-                              // Half a range is no error: Load sees the flag itself.
-                              if (stop) return absl::OkStatus();
-                              ++loaded_count_;
-                              return index_->Upsert(label, vector);
-                            });
 }
 
 void Collection::MarkReady() { state_.store(CollectionState::kReady, std::memory_order_release); }
@@ -131,7 +103,7 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
     std::vector<absl::StatusOr<DocumentInput>> documents, const UpsertOptions& options,
     const CallContext& context) {
   if (absl::Status s = CheckReady(); !s.ok()) return s;
-  UpsertBatch batch(std::move(documents), ShapeOf(*index_, model_.get()));
+  UpsertBatch batch(std::move(documents), ShapeOf(*index_->Get(), model_.get()));
   UpsertReport report;
 
   // From here to the end nobody else writes these documents.
@@ -147,6 +119,7 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
 
   if (batch.good_count() > 0 || options.progress.has_value()) {
     Stopwatch commit_watch;
+    AppliedSequence::Change change = index_->BeginChange();
     auto committed = store_.Write({.collection_id = id_,
                                    .operations = batch.Operations(),
                                    .progress = options.progress,
@@ -157,7 +130,8 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
     report.durability = committed->durability;
 
     Stopwatch index_watch;
-    if (absl::Status s = batch.ApplyToIndex(committed->operations, *index_); !s.ok()) {
+    if (absl::Status s = batch.ApplyToIndex(committed->operations, *index_->Get()); !s.ok()) {
+      change.Lost();
       return absl::Status(s.code(), fmt::format("stored as commit {}, but not yet searchable: {}; "
                                                 "it will be after a restart",
                                                 committed->sequence, MessageOf(s)));
@@ -199,13 +173,15 @@ absl::StatusOr<RemoveReport> Collection::Remove(std::span<const std::string> ids
   if (absl::Status s = context.Check(); !s.ok()) return s;
 
   Stopwatch commit_watch;
+  const AppliedSequence::Change change = index_->BeginChange();
   auto committed = store_.Write(std::move(request));
   if (!committed.ok()) return committed.status();
   report.timings.commit = commit_watch.Elapsed();
   report.commit_sequence = committed->sequence;
   report.durability = committed->durability;
   Stopwatch index_watch;
-  for (const OperationResult& result : committed->operations) index_->Remove(result.label);
+  const std::shared_ptr<VectorIndex> index = index_->Get();
+  for (const OperationResult& result : committed->operations) index->Remove(result.label);
   report.timings.index = index_watch.Elapsed();
   return report;
 }
@@ -303,6 +279,19 @@ absl::StatusOr<ListPage> Collection::List(uint64_t label, size_t page_size,
 
 uint64_t Collection::DocumentCount() const { return store_.DocumentCount(id_); }
 
+bool Collection::HasUnwrittenChanges() const {
+  return state_ == CollectionState::kReady && index_->HasChanges();
+}
+
+absl::StatusOr<CheckpointReport> Collection::WriteCheckpoint() {
+  if (state_ != CollectionState::kReady) return CheckpointReport{};
+  return index_->WriteCheckpoint();
+}
+
+void Collection::Retire() {
+  if (index_ != nullptr) index_->Retire();
+}
+
 absl::StatusOr<SearchBatchReport> Collection::Search(
     std::vector<absl::StatusOr<QueryInput>> queries, const CallContext& context) const {
   if (absl::Status s = CheckReady(); !s.ok()) return s;
@@ -316,9 +305,10 @@ absl::StatusOr<SearchBatchReport> Collection::Search(
       embedder.emplace(*model_, EncodeLane::kQuery, record_.query_prompt, record_.dimension);
     }
   }
+  const std::shared_ptr<VectorIndex> index = index_->Get();
   const SearchRunner runner({.store = store_,
                              .collection_id = id_,
-                             .index = *index_,
+                             .index = *index,
                              .embedder = embedder.has_value() ? &*embedder : nullptr,
                              .ef_search = ef_search});
   return runner.Run(std::move(queries), context);
@@ -329,12 +319,12 @@ CollectionDescription Collection::Describe() const {
   description.state = state_.load(std::memory_order_acquire);
   description.document_count = DocumentCount();
   description.disk_bytes = store_.DiskBytes(id_);
-  if (index_ != nullptr) description.index = index_->Statistics();
+  if (index_ != nullptr) description.index = index_->Get()->Statistics();
   const auto count = static_cast<double>(description.document_count);
+  const auto loaded = index_ != nullptr ? static_cast<double>(index_->loaded_count()) : 0;
   description.load_progress = description.state != CollectionState::kLoading ? 1
-                              : count > 0
-                                  ? std::min(1.0, static_cast<double>(loaded_count_.load()) / count)
-                                  : 0;
+                              : count > 0 ? std::min(1.0, loaded / count)
+                                          : 0;
   ReadLock lock(mutex_);
   description.record = record_;
   description.metric = MetricOfNumber(record_.metric).value_or(Metric::kCosine);

@@ -14,6 +14,7 @@
 #include "embedder/encoder_service.h"
 #include "index/vector_index.h"
 #include "server/engine/call_context.h"
+#include "server/engine/collection_index.h"
 #include "server/engine/mutex.h"
 #include "server/engine/requests.h"
 #include "server/engine/text_embedder.h"
@@ -65,14 +66,14 @@ struct UpsertOptions {
 // Thread safety: all methods may be called together. References must outlive the collection.
 class Collection {
  public:
-  // `model` is null for a collection without model. `settings` must fit the record.
+  // `model` is null for a collection without model. `index` must fit the record.
   Collection(CollectionRecord record, Store& store, std::shared_ptr<EncoderService> model,
-             std::unique_ptr<VectorIndex> index, CollectionCounters& counters);
+             std::unique_ptr<CollectionIndex> index, CollectionCounters& counters);
 
   // A collection that cannot be opened: everything but Describe answers with `reason`.
   Collection(CollectionRecord record, Store& store, const absl::Status& reason);
 
-  // Fills the index from the store with `threads` threads, then the state is kReady (or kFailed).
+  // Fills the index with `threads` threads, then the state is kReady (or kFailed).
   // `stop` is polled; true ends early. To be called once, unless the collection is new.
   void Load(size_t threads, const std::atomic<bool>& stop);
 
@@ -100,6 +101,13 @@ class Collection {
 
   uint64_t DocumentCount() const;
 
+  // See CollectionIndex; false and nothing while loading or failed.
+  bool HasUnwrittenChanges() const;
+  absl::StatusOr<CheckpointReport> WriteCheckpoint();
+
+  // Before the collection is dropped: its index gets no more files.
+  void Retire();
+
   // Embeds the texts of all queries together, then answers each.
   absl::StatusOr<SearchBatchReport> Search(std::vector<absl::StatusOr<QueryInput>> queries,
                                            const CallContext& context) const;
@@ -120,7 +128,6 @@ class Collection {
   absl::Status CheckReady() const;
   absl::Status CheckChanges(const CollectionChanges& changes) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  absl::Status LoadRange(uint64_t first_label, uint64_t end_label, const std::atomic<bool>& stop);
 
   // Constant after construction.
   const std::string name_;
@@ -128,12 +135,11 @@ class Collection {
   Store& store_;
   const std::shared_ptr<EncoderService> model_;
   const std::optional<TextEmbedder> document_embedder_;  // Without a model: none.
-  const std::unique_ptr<VectorIndex> index_;
+  const std::unique_ptr<CollectionIndex> index_;  // Null when the collection cannot be opened.
   CollectionCounters* const counters_ = nullptr;
 
   mutable WriteGate gate_;
   std::atomic<CollectionState> state_{CollectionState::kLoading};
-  std::atomic<uint64_t> loaded_count_{0};
 
   mutable Mutex mutex_;
   CollectionRecord record_ ABSL_GUARDED_BY(mutex_);

@@ -12,24 +12,35 @@
 #include "server/engine/limits.h"
 #include "server/engine/similar_name.h"
 #include "server/engine/validation.h"
+#include "spdlog/spdlog.h"
 
 namespace simile {
 namespace {
 
-absl::StatusOr<std::unique_ptr<VectorIndex>> NewIndexFor(const CollectionRecord& record) {
+absl::StatusOr<IndexSettings> IndexSettingsOf(const CollectionRecord& record) {
   const auto metric = MetricOfNumber(record.metric);
   if (!metric.ok()) return metric.status();
   const auto engine = IndexEngineOfNumber(record.index_engine);
   if (!engine.ok()) return engine.status();
   const auto codes = CodeFormatOfNumber(record.index_codes);
   if (!codes.ok()) return codes.status();
-  return NewVectorIndex({.dimension = record.dimension,
-                         .metric = *metric,
-                         .engine = *engine,
-                         .codes = *codes,
-                         .m = record.index_m,
-                         .ef_construction = record.index_ef_construction,
-                         .ef_search = record.index_ef_search});
+  return IndexSettings{.dimension = record.dimension,
+                       .metric = *metric,
+                       .engine = *engine,
+                       .codes = *codes,
+                       .m = record.index_m,
+                       .ef_construction = record.index_ef_construction,
+                       .ef_search = record.index_ef_search};
+}
+
+absl::StatusOr<std::unique_ptr<CollectionIndex>> IndexFor(const CollectionRecord& record,
+                                                          Store& store) {
+  auto settings = IndexSettingsOf(record);
+  if (!settings.ok()) return settings.status();
+  settings->directory = store.DerivedDirectory(record.id);
+  // Ids are never used again; the time tells data directories apart.
+  settings->identity = static_cast<uint64_t>(record.created_unix_ms) << 20 | record.id;
+  return CollectionIndex::Create(record.name, record.id, *settings, store);
 }
 
 int64_t UnixMs() {
@@ -114,6 +125,8 @@ Database::Database(std::unique_ptr<Store> store, std::unique_ptr<ModelRegistry> 
   for (const CollectionRecord& record : store_->Collections()) {
     collections_.emplace(record.name, OpenCollection(record));
   }
+  checkpointer_ = std::make_unique<Checkpointer>([this] { return Collections(); },
+                                                 options_.checkpoint_interval);
 }
 
 Database::~Database() {
@@ -124,6 +137,16 @@ Database::~Database() {
     reopeners.swap(reopeners_);
   }
   for (std::thread& reopener : reopeners) reopener.join();
+  checkpointer_.reset();
+  if (options_.checkpoint_interval.count() == 0) return;
+  for (const std::shared_ptr<Collection>& collection : Collections()) {
+    if (!collection->HasUnwrittenChanges()) continue;
+    const auto written = collection->WriteCheckpoint();
+    if (!written.ok()) {
+      spdlog::warn("collection '{}': the last changes of its index are not in its files: {}",
+                   collection->name(), MessageOf(written.status()));
+    }
+  }
 }
 
 std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& record) {
@@ -153,7 +176,7 @@ std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& rec
     }
     model = *found;
   }
-  auto index = NewIndexFor(record);
+  auto index = IndexFor(record, *store_);
   if (!index.ok()) {
     return std::make_shared<Collection>(
         record, *store_,
@@ -227,6 +250,7 @@ absl::StatusOr<std::shared_ptr<Collection>> Database::CreateCollection(
 absl::Status Database::DropCollection(const std::string& name) {
   auto collection = Find(name);
   if (!collection.ok()) return collection.status();
+  (*collection)->Retire();
   WriteLock lock(mutex_);
   if (absl::Status s = store_->DropCollection((*collection)->id()); !s.ok()) return s;
   collections_.erase(name);

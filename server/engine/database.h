@@ -2,6 +2,7 @@
 #define SIMILE_SERVER_ENGINE_DATABASE_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/engine/checkpointer.h"
 #include "server/engine/collection.h"
 #include "server/engine/ingest_session.h"
 #include "server/engine/model_registry.h"
@@ -37,6 +39,8 @@ struct CollectionSettings {
 
 struct DatabaseOptions {
   size_t load_threads = 0;  // Threads that fill indexes at start; 0: one per core.
+  // Between two checkpoints of an index at least; 0: none are written.
+  std::chrono::milliseconds checkpoint_interval{10'000};
 };
 
 // The database without a network: collections over one store and the loaded models.
@@ -105,6 +109,8 @@ class Database {
   std::map<std::string, std::shared_ptr<Collection>, std::less<>> collections_
       ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> reopeners_ ABSL_GUARDED_BY(mutex_);
+
+  std::unique_ptr<Checkpointer> checkpointer_;
 };
 
 }  // namespace simile

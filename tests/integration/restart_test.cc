@@ -40,7 +40,8 @@ v1::Document MakeDocument(uint64_t number) {
 class RestartTest : public ::testing::Test {
  protected:
   void Start() {
-    server_ = std::make_unique<ServerProcess>(directory_.path() + "/data");
+    server_ = std::make_unique<ServerProcess>(
+        directory_.path() + "/data", std::vector<std::string>{"--checkpoint-interval-ms", "50"});
     ASSERT_TRUE(server_->serving()) << server_->log();
     channel_ = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
   }
@@ -109,6 +110,17 @@ class RestartTest : public ::testing::Test {
     EXPECT_EQ(found.hits(0).document().id(), expected.id());
   }
 
+  void CreateCollection() {
+    v1::CreateCollectionRequest create;
+    create.set_name("docs");
+    create.set_dimension(kDimension);
+    v1::Collection created;
+    grpc::ClientContext context;
+    ASSERT_TRUE(v1::CollectionService::NewStub(channel_)
+                    ->CreateCollection(&context, create, &created)
+                    .ok());
+  }
+
   TemporaryDirectory directory_;
   std::unique_ptr<ServerProcess> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -116,14 +128,7 @@ class RestartTest : public ::testing::Test {
 
 TEST_F(RestartTest, EveryAcknowledgedDocumentSurvivesKill9AndTheImportResumes) {
   Start();
-  v1::CreateCollectionRequest create;
-  create.set_name("docs");
-  create.set_dimension(kDimension);
-  v1::Collection created;
-  grpc::ClientContext create_context;
-  ASSERT_TRUE(v1::CollectionService::NewStub(channel_)
-                  ->CreateCollection(&create_context, create, &created)
-                  .ok());
+  CreateCollection();
   uint64_t acknowledged = 0;
   for (int cycle = 1; cycle <= 4; ++cycle) {
     SCOPED_TRACE("cycle " + std::to_string(cycle));
@@ -145,6 +150,27 @@ TEST_F(RestartTest, EveryAcknowledgedDocumentSurvivesKill9AndTheImportResumes) {
     EXPECT_GE(counted.count(), acknowledged);
     EXPECT_EQ(counted.count() % kBatchDocuments, 0u);
   }
+}
+
+TEST_F(RestartTest, AGraphIsTakenUpFromItsFilesAfterKill9WithWhatCameLater) {
+  Start();
+  CreateCollection();
+  uint64_t acknowledged = 0;
+  for (int cycle = 1; cycle <= 3; ++cycle) {
+    SCOPED_TRACE("cycle " + std::to_string(cycle));
+    // Above 4,096 vectors there is a graph.
+    acknowledged = IngestUntilKilled("graph-test", acknowledged + 5'000);
+    Start();
+    for (uint64_t number = 0; number < acknowledged; number += 501) ExpectWholeAndFound(number);
+    ExpectWholeAndFound(acknowledged - 1);
+  }
+  EXPECT_NE(server_->log().find("read from its files"), std::string::npos) << server_->log();
+  EXPECT_EQ(server_->log().find("built anew"), std::string::npos) << server_->log();
+  // An orderly stop leaves nothing to be made again.
+  EXPECT_EQ(server_->Stop(), 0);
+  Start();
+  EXPECT_NE(server_->log().find("0 later changes"), std::string::npos) << server_->log();
+  ExpectWholeAndFound(acknowledged - 1);
 }
 
 }  // namespace

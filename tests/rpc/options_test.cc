@@ -18,14 +18,18 @@ using ::testing::HasSubstr;
 
 // Every option with a value that is not its default.
 const std::map<std::string, std::string> kAllOptions = {
-    {"data-dir", "/srv/simile"},  {"model", "/srv/model"},          {"models-dir", "/srv/models"},
-    {"listen", "127.0.0.1:1"},    {"port-file", "/run/port"},       {"insecure", "true"},
-    {"reflection", "false"},      {"log-level", "debug"},           {"log-file", "/var/log/simile"},
-    {"search-threads", "101"},    {"ingest-threads", "102"},        {"encoder-threads", "103"},
-    {"load-threads", "104"},      {"search-queue-max", "105"},      {"ingest-queue-max", "106"},
-    {"message-bytes-max", "107"}, {"bytes-in-flight-max", "108"},   {"block-cache-bytes", "109"},
-    {"memtable-bytes", "110"},    {"free-disk-bytes-min", "111"},   {"shutdown-grace-ms", "112"},
-    {"encoder-isa", "scalar"},    {"encoder-precision", "float32"},
+    {"data-dir", "/srv/simile"},      {"model", "/srv/model"},
+    {"models-dir", "/srv/models"},    {"listen", "127.0.0.1:1"},
+    {"port-file", "/run/port"},       {"insecure", "true"},
+    {"reflection", "false"},          {"log-level", "debug"},
+    {"log-file", "/var/log/simile"},  {"search-threads", "101"},
+    {"ingest-threads", "102"},        {"encoder-threads", "103"},
+    {"load-threads", "104"},          {"search-queue-max", "105"},
+    {"ingest-queue-max", "106"},      {"message-bytes-max", "107"},
+    {"bytes-in-flight-max", "108"},   {"block-cache-bytes", "109"},
+    {"memtable-bytes", "110"},        {"free-disk-bytes-min", "111"},
+    {"shutdown-grace-ms", "112"},     {"encoder-isa", "scalar"},
+    {"encoder-precision", "float32"}, {"checkpoint-interval-ms", "113"},
 };
 
 std::string EnvironmentName(std::string name) {

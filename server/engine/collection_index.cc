@@ -1,0 +1,182 @@
+#include "server/engine/collection_index.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "fmt/format.h"
+#include "server/engine/errors.h"
+#include "server/engine/stopwatch.h"
+#include "spdlog/spdlog.h"
+
+namespace simile {
+namespace {
+
+// Labels a loading thread takes at a time: enough to amortise a seek, few enough to share evenly.
+constexpr uint64_t kLoadBlockLabels = 1'024;
+constexpr size_t kReplayBlockLabels = 64;
+
+// Calls work(0) to work(count - 1) from `threads` threads, until one fails or `stop` is true.
+absl::Status InParallel(uint64_t count, size_t threads, const std::atomic<bool>& stop,
+                        const std::function<absl::Status(uint64_t)>& work) {
+  std::atomic<uint64_t> next{0};
+  Mutex mutex;
+  absl::Status failure;
+  const auto run = [&] {
+    for (uint64_t at = next++; at < count && !stop; at = next++) {
+      const absl::Status done = work(at);
+      if (done.ok()) continue;
+      next = count;
+      WriteLock lock(mutex);
+      failure.Update(done);
+    }
+  };
+  std::vector<std::thread> others;
+  for (size_t thread = 1; thread < std::min<uint64_t>(threads, count); ++thread) {
+    others.emplace_back(run);
+  }
+  run();
+  for (std::thread& other : others) other.join();
+  return failure;
+}
+
+double Seconds(const Stopwatch& watch) {
+  return std::chrono::duration<double>(watch.Elapsed()).count();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CollectionIndex>> CollectionIndex::Create(
+    std::string name, uint32_t collection_id, const IndexSettings& settings, Store& store) {
+  auto index = NewVectorIndex(settings);
+  if (!index.ok()) return index.status();
+  return std::unique_ptr<CollectionIndex>(
+      new CollectionIndex(std::move(name), collection_id, settings, store, *std::move(index)));
+}
+
+CollectionIndex::CollectionIndex(std::string name, uint32_t collection_id,
+                                 const IndexSettings& settings, Store& store,
+                                 std::unique_ptr<VectorIndex> index)
+    : name_(std::move(name)),
+      collection_id_(collection_id),
+      settings_(settings),
+      store_(store),
+      applied_(store),
+      index_(std::move(index)) {}
+
+std::shared_ptr<VectorIndex> CollectionIndex::Get() const {
+  ReadLock lock(mutex_);
+  return index_;
+}
+
+absl::Status CollectionIndex::Load(size_t threads, const std::atomic<bool>& stop) {
+  const absl::Status restored = Restore(*Get(), threads, stop);
+  if (restored.ok() || stop) return absl::OkStatus();
+  if (restored.code() != absl::StatusCode::kNotFound) {
+    spdlog::warn("collection '{}': its index is built anew from the stored vectors, because {}",
+                 name_, MessageOf(restored));
+    loaded_count_ = 0;
+    WriteLock lock(mutex_);
+    // The old one goes first: both may not have the directory.
+    index_.reset();
+    std::error_code error;
+    std::filesystem::remove_all(settings_.directory, error);
+    auto fresh = NewVectorIndex(settings_);
+    if (!fresh.ok()) return fresh.status();
+    index_ = *std::move(fresh);
+  }
+  return Fill(*Get(), threads, stop);
+}
+
+absl::Status CollectionIndex::Restore(VectorIndex& index, size_t threads,
+                                      const std::atomic<bool>& stop) {
+  const Stopwatch watch;
+  const auto sequence = index.Restore(threads);
+  if (!sequence.ok()) return sequence.status();
+  if (*sequence > store_.LastSequence()) {
+    return absl::FailedPreconditionError(
+        fmt::format("its files have changes up to {}, and the store only up to {}", *sequence,
+                    store_.LastSequence()));
+  }
+  loaded_count_ = index.Statistics().vector_count;
+  const double read_seconds = Seconds(watch);
+  const auto labels = store_.ChangedSince(collection_id_, *sequence);
+  if (!labels.ok()) return labels.status();
+  if (absl::Status s = Replay(index, *labels, threads, stop); !s.ok() || stop) return s;
+  const size_t vectors = index.Statistics().vector_count;
+  if (const uint64_t documents = store_.DocumentCount(collection_id_); vectors != documents) {
+    return absl::DataLossError(
+        fmt::format("its files and {} later changes make {} vectors of {} documents",
+                    labels->size(), vectors, documents));
+  }
+  spdlog::info(
+      "collection '{}': index of {} vectors read from its files in {:.3f} s, {} later changes made "
+      "again in {:.3f} s",
+      name_, vectors, read_seconds, labels->size(), Seconds(watch) - read_seconds);
+  WriteLock lock(checkpoint_mutex_);
+  if (labels->empty()) checkpointed_changes_ = applied_.begun();
+  return absl::OkStatus();
+}
+
+absl::Status CollectionIndex::Replay(VectorIndex& index, std::span<const uint64_t> labels,
+                                     size_t threads, const std::atomic<bool>& stop) {
+  const auto change = [&index](uint64_t label, std::span<const float> vector) {
+    if (!vector.empty()) return index.Upsert(label, vector);
+    index.Remove(label);
+    return absl::OkStatus();
+  };
+  const uint64_t blocks = (labels.size() + kReplayBlockLabels - 1) / kReplayBlockLabels;
+  return InParallel(blocks, threads, stop, [&](uint64_t block) {
+    const size_t first = block * kReplayBlockLabels;
+    const size_t count = std::min(kReplayBlockLabels, labels.size() - first);
+    return store_.ReadVectors(collection_id_, labels.subspan(first, count), change);
+  });
+}
+
+absl::Status CollectionIndex::Fill(VectorIndex& index, size_t threads,
+                                   const std::atomic<bool>& stop) {
+  const uint64_t end_label = store_.EndLabel(collection_id_);
+  const auto put = [&](uint64_t label, std::span<const float> vector) {
+    // Half a range is no error: the caller sees the flag itself.
+    if (stop) return absl::OkStatus();
+    ++loaded_count_;
+    return index.Upsert(label, vector);
+  };
+  const uint64_t blocks = (end_label + kLoadBlockLabels - 1) / kLoadBlockLabels;
+  return InParallel(blocks, threads, stop, [&](uint64_t block) {
+    const uint64_t first = block * kLoadBlockLabels;
+    return store_.ScanVectors(collection_id_, first, std::min(first + kLoadBlockLabels, end_label),
+                              put);
+  });
+}
+
+bool CollectionIndex::HasChanges() const {
+  ReadLock lock(checkpoint_mutex_);
+  return !is_retired_ && checkpointed_changes_ != applied_.begun();
+}
+
+absl::StatusOr<CheckpointReport> CollectionIndex::WriteCheckpoint() {
+  WriteLock lock(checkpoint_mutex_);
+  const uint64_t begun = applied_.begun();
+  if (is_retired_ || checkpointed_changes_ == begun) return CheckpointReport{};
+  const uint64_t sequence = applied_.Covered();
+  // The files must not know more than the store does after a power cut.
+  if (absl::Status s = store_.SyncLog(); !s.ok()) return s;
+  auto report = Get()->Checkpoint(sequence);
+  if (!report.ok()) return report;
+  // An index without files is filled from all vectors, so it needs no changes either.
+  if (absl::Status s = store_.ForgetChanges(collection_id_, sequence); !s.ok()) return s;
+  checkpointed_changes_ = begun;
+  return report;
+}
+
+void CollectionIndex::Retire() {
+  WriteLock lock(checkpoint_mutex_);
+  is_retired_ = true;
+}
+
+}  // namespace simile
