@@ -97,7 +97,7 @@ Engine Ours(const Options& options, const BenchVectors& vectors, const std::stri
           .bytes_per_vector =
               [index, dimension] {
                 const IndexStatistics statistics = index->Statistics();
-                return static_cast<double>(statistics.memory_bytes) /
+                return static_cast<double>(statistics.memory.total()) /
                            static_cast<double>(statistics.vector_count) -
                        static_cast<double>(dimension * sizeof(float));
               }};

@@ -111,7 +111,14 @@ IndexStatistics AutoIndex::Statistics() const {
   ReaderLock lock(mutex_);
   if (phase_ == Phase::kGraph) return graph_->Statistics();
   IndexStatistics statistics = scan_->Statistics();
-  if (graph_ != nullptr) statistics.memory_bytes += graph_->Statistics().memory_bytes;
+  if (graph_ != nullptr) {
+    const IndexMemory more = graph_->Statistics().memory;
+    statistics.memory.links += more.links;
+    statistics.memory.codes += more.codes;
+    statistics.memory.vectors += more.vectors;
+    statistics.memory.labels += more.labels;
+    statistics.memory.mapped += more.mapped;
+  }
   return statistics;
 }
 

@@ -74,9 +74,10 @@ absl::StatusOr<SearchAnswer> FlatIndex::Search(std::span<const float> query,
 
 IndexStatistics FlatIndex::Statistics() const {
   ReaderLock lock(mutex_);
-  return {.vector_count = labels_.size(),
-          .memory_bytes = chunks_.size() * kChunkVectors * kernel_.dimension() * sizeof(float) +
-                          labels_.size() * kOverheadBytes};
+  return {
+      .vector_count = labels_.size(),
+      .memory = {.vectors = chunks_.size() * kChunkVectors * kernel_.dimension() * sizeof(float),
+                 .labels = labels_.size() * kOverheadBytes}};
 }
 
 size_t FlatIndex::size() const {

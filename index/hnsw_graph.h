@@ -98,6 +98,7 @@ class HnswGraph {
 
   // The marks of chunks that changed.
   SlotMemory& memory() { return memory_; }
+  const SlotMemory& memory() const { return memory_; }
 
   // All slots that were ever placed are below it.
   size_t slot_end() const { return slot_end_.load(std::memory_order_acquire); }

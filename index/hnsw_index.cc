@@ -319,11 +319,16 @@ IndexStatistics HnswIndex::State::Statistics() const {
     const MutexLock lock(slots_mutex_);
     slots = next_slot_;
   }
-  const size_t vector_bytes = settings_.dimension * sizeof(float);
+  const size_t vector_bytes = slots * settings_.dimension * sizeof(float);
+  const size_t code_bytes = slots * graph_.quantizer().row_bytes();
+  const bool is_mapped = graph_.memory().files() != nullptr && graph_.memory().FilesStatus().ok();
   return {.vector_count = label_slots_.size(),
           .removed_count = repair_.dead_count(),
-          .memory_bytes = slots * (graph_.bytes_per_slot() + vector_bytes) + graph_.upper_bytes() +
-                          label_slots_.memory_bytes()};
+          .memory = {.links = slots * graph_.bytes_per_slot() - code_bytes + graph_.upper_bytes(),
+                     .codes = code_bytes,
+                     .vectors = is_mapped ? 0 : vector_bytes,
+                     .labels = label_slots_.memory_bytes(),
+                     .mapped = is_mapped ? vector_bytes : 0}};
 }
 
 HnswIndex::HnswIndex(const IndexSettings& settings, std::span<const float> sample)

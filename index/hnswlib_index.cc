@@ -311,7 +311,9 @@ IndexStatistics HnswlibIndex::State::Statistics() {
   std::lock_guard lock(places_mutex_);
   return {.vector_count = label_slots_.size(),
           .removed_count = tombstones_.size(),
-          .memory_bytes = capacity * graph_.size_data_per_element_ + next_slot_ * kOverheadBytes};
+          .memory = {.links = capacity * (graph_.size_data_per_element_ - graph_.data_size_),
+                     .vectors = capacity * graph_.data_size_,
+                     .labels = next_slot_ * kOverheadBytes}};
 }
 
 HnswlibIndex::HnswlibIndex(const IndexSettings& settings)

@@ -47,10 +47,23 @@ struct SearchAnswer {
   bool complete = true;  // True when there are min(k, vectors that pass the filter) neighbors.
 };
 
+// Estimates of the bytes an index holds, by what they are for.
+struct IndexMemory {
+  size_t links = 0;    // Which vectors are near which, and the bookkeeping of places.
+  size_t codes = 0;    // What walks compare.
+  size_t vectors = 0;  // float32 components in memory of the process.
+  size_t labels = 0;   // Where the vector of a label is.
+  // float32 components that are mapped from files: the kernel keeps as much of them as it likes.
+  size_t mapped = 0;
+
+  // Without what is mapped.
+  size_t total() const { return links + codes + vectors + labels; }
+};
+
 struct IndexStatistics {
   size_t vector_count = 0;   // Vectors that a search can find.
   size_t removed_count = 0;  // Removed vectors whose memory is not yet free.
-  size_t memory_bytes = 0;   // Estimate of all memory the index holds.
+  IndexMemory memory;
 };
 
 // What a checkpoint left on disk.

@@ -79,6 +79,8 @@ std::vector<OptionSpecification> Specifications() {
        "RocksDB's write buffer per column family"},
       {"free-disk-bytes-min", &ServerOptions::free_disk_bytes_min,
        number(store.free_disk_bytes_min), "writes are refused when less is free"},
+      {"memory-bytes-max", &ServerOptions::memory_bytes_max, "0",
+       "documents are refused when the process has more, mapped files not counted; 0: never"},
       {"shutdown-grace-ms", &ServerOptions::shutdown_grace_ms, "8000",
        "time that running requests have when the server stops"},
   };

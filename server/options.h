@@ -39,6 +39,7 @@ struct ServerOptions {
   uint64_t block_cache_bytes = 0;
   uint64_t memtable_bytes = 0;
   uint64_t free_disk_bytes_min = 0;
+  uint64_t memory_bytes_max = 0;
   uint32_t shutdown_grace_ms = 0;
 };
 

@@ -63,6 +63,7 @@ RpcOptions RpcOptionsOf(const ServerOptions& options) {
           .ingest_queue_max = options.ingest_queue_max,
           .message_bytes_max = options.message_bytes_max,
           .bytes_in_flight_max = options.bytes_in_flight_max,
+          .memory_bytes_max = options.memory_bytes_max,
           .reflection = options.reflection,
           .data_directory = std::filesystem::absolute(options.data_dir, ignored).string()};
 }
@@ -94,6 +95,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
       *std::move(store), *std::move(models),
       DatabaseOptions{
           .load_threads = options.load_threads,
+          .memory_bytes_max = options.memory_bytes_max,
           .checkpoint_interval = std::chrono::milliseconds(options.checkpoint_interval_ms)});
   auto rpc = RpcServer::Start(*server->database_, *address, RpcOptionsOf(options));
   if (!rpc.ok()) return rpc.status();

@@ -165,6 +165,8 @@ absl::Status Committer::UpdateCollection(const CollectionRecord& record) {
   }
   changed->index_ef_search = record.index_ef_search;
   changed->query_prompt = record.query_prompt;
+  changed->index_engine = record.index_engine;
+  changed->index_codes = record.index_codes;
   rocksdb::WriteBatch batch;
   batch.Put(files_.meta(), CollectionKey(record.id), EncodeCollection(*changed));
   if (absl::Status s = WriteMeta(batch); !s.ok()) return s;

@@ -65,8 +65,8 @@ class Store {
   // is taken. Durable when it returns.
   absl::StatusOr<CollectionRecord> CreateCollection(const CollectionRecord& record);
 
-  // Replaces what can change of a collection (index_ef_search, query_prompt). NotFound when there
-  // is none.
+  // Replaces what can change of a collection (index_ef_search, index_engine, index_codes,
+  // query_prompt). NotFound when there is none.
   absl::Status UpdateCollection(const CollectionRecord& record);
 
   // Removes a collection and all of its documents. NotFound when there is none. The space is

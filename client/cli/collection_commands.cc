@@ -13,6 +13,16 @@
 namespace simile::cli {
 namespace {
 
+v1::IndexEngine EngineOf(const std::string& name) {
+  if (name == "flat") return v1::INDEX_ENGINE_FLAT;
+  return name == "hnswlib" ? v1::INDEX_ENGINE_HNSWLIB : v1::INDEX_ENGINE_AUTO;
+}
+
+v1::IndexCodes CodesOf(const std::string& name) {
+  if (name == "sq4") return v1::INDEX_CODES_SQ4;
+  return name == "float32" ? v1::INDEX_CODES_FLOAT32 : v1::INDEX_CODES_SQ8;
+}
+
 // Under the names of the .proto files; values of enumerations as the options have them, e.g.
 // "cosine" for METRIC_COSINE.
 Json CollectionJson(const v1::Collection& collection) {
@@ -43,6 +53,13 @@ Json CollectionJson(const v1::Collection& collection) {
     json["query_prompt"] = collection.query_prompt();
     json["document_prompt"] = collection.document_prompt();
   }
+  if (collection.has_rebuilding_to()) {
+    const v1::IndexSettings& next = collection.rebuilding_to();
+    json["rebuilding_to"] = {
+        {"engine", short_name(v1::IndexEngine_Name(next.engine()), "INDEX_ENGINE_")},
+        {"codes", short_name(v1::IndexCodes_Name(next.codes()), "INDEX_CODES_")},
+        {"progress", collection.rebuild_progress()}};
+  }
   if (!collection.state_reason().empty()) json["state_reason"] = collection.state_reason();
   for (const std::string& warning : collection.warnings()) json["warnings"].push_back(warning);
   return json;
@@ -66,6 +83,8 @@ struct UpdateOptions {
   std::string name;
   std::optional<uint32_t> ef_search;
   std::optional<std::string> query_prompt;
+  std::optional<std::string> engine;
+  std::optional<std::string> codes;
 };
 
 int Create(CommandContext& context, const CreateOptions& options) {
@@ -77,12 +96,8 @@ int Create(CommandContext& context, const CreateOptions& options) {
                      : options.metric.starts_with("dot") ? v1::METRIC_DOT_PRODUCT
                                                          : v1::METRIC_COSINE);
   v1::IndexSettings& index = *request.mutable_index();
-  index.set_engine(options.engine == "flat"      ? v1::INDEX_ENGINE_FLAT
-                   : options.engine == "hnswlib" ? v1::INDEX_ENGINE_HNSWLIB
-                                                 : v1::INDEX_ENGINE_AUTO);
-  index.set_codes(options.codes == "sq4"       ? v1::INDEX_CODES_SQ4
-                  : options.codes == "float32" ? v1::INDEX_CODES_FLOAT32
-                                               : v1::INDEX_CODES_SQ8);
+  index.set_engine(EngineOf(options.engine));
+  index.set_codes(CodesOf(options.codes));
   index.set_m(options.m);
   index.set_ef_construction(options.ef_construction);
   index.set_ef_search(options.ef_search);
@@ -98,14 +113,18 @@ int Create(CommandContext& context, const CreateOptions& options) {
 }
 
 int Update(CommandContext& context, const UpdateOptions& options) {
-  if (!options.ef_search.has_value() && !options.query_prompt.has_value()) {
-    CommandContext::Say("simile: nothing was changed; give --ef-search or --query-prompt");
+  if (!options.ef_search.has_value() && !options.query_prompt.has_value() &&
+      !options.engine.has_value() && !options.codes.has_value()) {
+    CommandContext::Say(
+        "simile: nothing was changed; give --ef-search, --query-prompt, --engine or --codes");
     return kExitUsage;
   }
   v1::UpdateCollectionRequest request;
   request.set_name(options.name);
   if (options.ef_search.has_value()) request.set_ef_search(*options.ef_search);
   if (options.query_prompt.has_value()) request.set_query_prompt(*options.query_prompt);
+  if (options.engine.has_value()) request.set_engine(EngineOf(*options.engine));
+  if (options.codes.has_value()) request.set_codes(CodesOf(*options.codes));
   const auto updated = context.client().UpdateCollection(request);
   if (!updated.ok()) return CommandContext::Fail(updated.status());
   context.NewOutput({}, /*single=*/true).Add(CollectionJson(*updated));
@@ -197,6 +216,14 @@ void AddCollectionCommands(CLI::App& app, CommandContext& context) {
   command->add_option("name", update->name, "the collection")->required();
   command->add_option("--ef-search", update->ef_search, "candidates per search of the graph");
   command->add_option("--query-prompt", update->query_prompt, "text put before each query");
+  command
+      ->add_option(
+          "--engine", update->engine,
+          "auto, flat or hnswlib: built in the background, then exchanged; the present one "
+          "cancels that")
+      ->check(CLI::IsMember({"auto", "flat", "hnswlib"}));
+  command->add_option("--codes", update->codes, "the same for sq8, sq4 or float32")
+      ->check(CLI::IsMember({"sq8", "sq4", "float32"}));
 
   auto confirmation = std::make_shared<std::string>();
   command = context.AddCommand(

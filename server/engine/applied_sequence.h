@@ -1,7 +1,10 @@
 #ifndef SIMILE_SERVER_ENGINE_APPLIED_SEQUENCE_H_
 #define SIMILE_SERVER_ENGINE_APPLIED_SEQUENCE_H_
 
+#include <algorithm>
+#include <condition_variable>
 #include <cstdint>
+#include <limits>
 #include <set>
 
 #include "server/engine/mutex.h"
@@ -21,9 +24,7 @@ class AppliedSequence {
   class Change {
    public:
     explicit Change(AppliedSequence& applied) : applied_(applied), begun_after_(applied.Begin()) {}
-    ~Change() {
-      if (!is_lost_) applied_.End(begun_after_);
-    }
+    ~Change() { applied_.End(begun_after_, is_lost_); }
     Change(const Change&) = delete;
     Change& operator=(const Change&) = delete;
 
@@ -36,11 +37,24 @@ class AppliedSequence {
     bool is_lost_ = false;
   };
 
+  // For as long as it lives no change is under way: it waits for those that are, and holds up those
+  // that want to begin.
+  class Pause {
+   public:
+    explicit Pause(AppliedSequence& applied) : applied_(applied) { applied_.Close(); }
+    ~Pause() { applied_.Open(); }
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    AppliedSequence& applied_;
+  };
+
   // Every change of a lower or this sequence is in the index.
   uint64_t Covered() const {
     ReadLock lock(mutex_);
     // Whoever begins from now on gets a sequence above the store's last.
-    return under_way_.empty() ? store_.LastSequence() : *under_way_.begin();
+    return std::min(under_way_.empty() ? store_.LastSequence() : *under_way_.begin(), lost_after_);
   }
 
   // Changes that ever began.
@@ -52,13 +66,29 @@ class AppliedSequence {
  private:
   uint64_t Begin() {
     WriteLock lock(mutex_);
+    while (is_closed_) changed_.wait(mutex_);
     ++begun_;
     return *under_way_.insert(store_.LastSequence());
   }
 
-  void End(uint64_t begun_after) {
+  void End(uint64_t begun_after, bool is_lost) {
     WriteLock lock(mutex_);
     under_way_.erase(under_way_.find(begun_after));
+    if (is_lost) lost_after_ = std::min(lost_after_, begun_after);
+    if (under_way_.empty()) changed_.notify_all();
+  }
+
+  void Close() {
+    WriteLock lock(mutex_);
+    while (is_closed_) changed_.wait(mutex_);
+    is_closed_ = true;
+    while (!under_way_.empty()) changed_.wait(mutex_);
+  }
+
+  void Open() {
+    WriteLock lock(mutex_);
+    is_closed_ = false;
+    changed_.notify_all();
   }
 
   const Store& store_;
@@ -66,6 +96,10 @@ class AppliedSequence {
   // The store's last sequence when each of them began: their own are above it.
   std::multiset<uint64_t> under_way_ ABSL_GUARDED_BY(mutex_);
   uint64_t begun_ ABSL_GUARDED_BY(mutex_) = 0;
+  // As under_way_, of the first that was lost.
+  uint64_t lost_after_ ABSL_GUARDED_BY(mutex_) = std::numeric_limits<uint64_t>::max();
+  bool is_closed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::condition_variable_any changed_;
 };
 
 }  // namespace simile

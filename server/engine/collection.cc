@@ -49,13 +49,15 @@ absl::StatusOr<Metadata> Patched(const Metadata& metadata, const MetadataPatch& 
 }  // namespace
 
 Collection::Collection(CollectionRecord record, Store& store, std::shared_ptr<EncoderService> model,
-                       std::unique_ptr<CollectionIndex> index, CollectionCounters& counters)
+                       std::unique_ptr<CollectionIndex> index, MemoryGuard& memory_guard,
+                       CollectionCounters& counters)
     : name_(record.name),
       id_(record.id),
       store_(store),
       model_(std::move(model)),
       document_embedder_(DocumentEmbedder(record, model_)),
       index_(std::move(index)),
+      memory_guard_(&memory_guard),
       counters_(&counters),
       record_(std::move(record)) {}
 
@@ -64,6 +66,11 @@ Collection::Collection(CollectionRecord record, Store& store, const absl::Status
   WriteLock lock(mutex_);
   failure_ = reason;
   state_ = CollectionState::kFailed;
+}
+
+// A rebuild that ends now would still write to the record.
+Collection::~Collection() {
+  if (index_ != nullptr) index_->CancelRebuild();
 }
 
 absl::Status Collection::CheckReady() const {
@@ -103,6 +110,7 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
     std::vector<absl::StatusOr<DocumentInput>> documents, const UpsertOptions& options,
     const CallContext& context) {
   if (absl::Status s = CheckReady(); !s.ok()) return s;
+  if (absl::Status s = memory_guard_->Check(); !s.ok()) return s;
   UpsertBatch batch(std::move(documents), ShapeOf(*index_->Get(), model_.get()));
   UpsertReport report;
 
@@ -319,7 +327,14 @@ CollectionDescription Collection::Describe() const {
   description.state = state_.load(std::memory_order_acquire);
   description.document_count = DocumentCount();
   description.disk_bytes = store_.DiskBytes(id_);
-  if (index_ != nullptr) description.index = index_->Get()->Statistics();
+  if (index_ != nullptr) {
+    description.index = index_->Get()->Statistics();
+    description.rebuild = index_->rebuild_progress();
+    if (const std::string failure = index_->rebuild_failure(); !failure.empty()) {
+      description.warnings.push_back(
+          fmt::format("the index of collection '{}' could not be exchanged: {}", name_, failure));
+    }
+  }
   const auto count = static_cast<double>(description.document_count);
   const auto loaded = index_ != nullptr ? static_cast<double>(index_->loaded_count()) : 0;
   description.load_progress = description.state != CollectionState::kLoading ? 1
@@ -366,15 +381,38 @@ absl::Status Collection::CheckChanges(const CollectionChanges& changes) const {
 }
 
 absl::Status Collection::Change(const CollectionChanges& changes) {
-  WriteLock lock(mutex_);
-  if (absl::Status s = CheckChanges(changes); !s.ok()) return s;
-  CollectionRecord changed = record_;
-  if (changes.ef_search.has_value()) changed.index_ef_search = *changes.ef_search;
-  if (changes.query_prompt.has_value()) changed.query_prompt = changes.query_prompt;
-  if (changed == record_) return absl::OkStatus();
-  if (absl::Status s = store_.UpdateCollection(changed); !s.ok()) return s;
-  record_ = std::move(changed);
+  const bool changes_index = changes.engine.has_value() || changes.codes.has_value();
+  if (changes_index) {
+    if (absl::Status s = CheckReady(); !s.ok()) return s;
+  }
+  {
+    WriteLock lock(mutex_);
+    if (absl::Status s = CheckChanges(changes); !s.ok()) return s;
+    CollectionRecord changed = record_;
+    if (changes.ef_search.has_value()) changed.index_ef_search = *changes.ef_search;
+    if (changes.query_prompt.has_value()) changed.query_prompt = changes.query_prompt;
+    if (changed != record_) {
+      if (absl::Status s = store_.UpdateCollection(changed); !s.ok()) return s;
+      record_ = std::move(changed);
+    }
+  }
+  if (changes_index) ChangeIndex(changes);
   return absl::OkStatus();
+}
+
+void Collection::ChangeIndex(const CollectionChanges& changes) {
+  IndexKind kind = index_->kind();
+  kind.engine = changes.engine.value_or(kind.engine);
+  kind.codes = changes.codes.value_or(kind.codes);
+  index_->Rebuild(kind, [this, kind] {
+    WriteLock lock(mutex_);
+    CollectionRecord changed = record_;
+    changed.index_engine = CatalogNumber(kind.engine);
+    changed.index_codes = CatalogNumber(kind.codes);
+    if (absl::Status s = store_.UpdateCollection(changed); !s.ok()) return s;
+    record_ = std::move(changed);
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace simile

@@ -15,6 +15,7 @@
 #include "index/vector_index.h"
 #include "server/engine/call_context.h"
 #include "server/engine/collection_index.h"
+#include "server/engine/memory_guard.h"
 #include "server/engine/mutex.h"
 #include "server/engine/requests.h"
 #include "server/engine/text_embedder.h"
@@ -39,7 +40,8 @@ struct CollectionDescription {
   std::string document_prompt;
   std::vector<std::string> warnings;  // What an operator should know of it, in sentences.
   IndexStatistics index;
-  double load_progress = 0;  // 0 to 1.
+  double load_progress = 0;                // 0 to 1.
+  std::optional<RebuildProgress> rebuild;  // None: no index is being built to take its place.
 };
 
 struct CollectionCounters {
@@ -52,6 +54,10 @@ struct CollectionCounters {
 struct CollectionChanges {
   std::optional<uint32_t> ef_search;
   std::optional<std::string> query_prompt;
+  // Another kind of index is built in the background and then takes the place of the present one;
+  // asking for the present kind cancels that.
+  std::optional<IndexEngine> engine;
+  std::optional<CodeFormat> codes;
 };
 
 struct UpsertOptions {
@@ -68,7 +74,12 @@ class Collection {
  public:
   // `model` is null for a collection without model. `index` must fit the record.
   Collection(CollectionRecord record, Store& store, std::shared_ptr<EncoderService> model,
-             std::unique_ptr<CollectionIndex> index, CollectionCounters& counters);
+             std::unique_ptr<CollectionIndex> index, MemoryGuard& memory_guard,
+             CollectionCounters& counters);
+
+  ~Collection();
+  Collection(const Collection&) = delete;
+  Collection& operator=(const Collection&) = delete;
 
   // A collection that cannot be opened: everything but Describe answers with `reason`.
   Collection(CollectionRecord record, Store& store, const absl::Status& reason);
@@ -126,6 +137,7 @@ class Collection {
 
  private:
   absl::Status CheckReady() const;
+  void ChangeIndex(const CollectionChanges& changes);
   absl::Status CheckChanges(const CollectionChanges& changes) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
@@ -136,6 +148,7 @@ class Collection {
   const std::shared_ptr<EncoderService> model_;
   const std::optional<TextEmbedder> document_embedder_;  // Without a model: none.
   const std::unique_ptr<CollectionIndex> index_;  // Null when the collection cannot be opened.
+  MemoryGuard* const memory_guard_ = nullptr;
   CollectionCounters* const counters_ = nullptr;
 
   mutable WriteGate gate_;

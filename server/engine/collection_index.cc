@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fmt/format.h"
+#include "server/engine/catalog_numbers.h"
 #include "server/engine/errors.h"
 #include "server/engine/stopwatch.h"
 #include "spdlog/spdlog.h"
@@ -44,6 +45,10 @@ absl::Status InParallel(uint64_t count, size_t threads, const std::atomic<bool>&
   return failure;
 }
 
+std::string DirectoryName(const IndexKind& kind) {
+  return fmt::format("engine-{}-codes-{}", CatalogNumber(kind.engine), CatalogNumber(kind.codes));
+}
+
 double Seconds(const Stopwatch& watch) {
   return std::chrono::duration<double>(watch.Elapsed()).count();
 }
@@ -52,21 +57,44 @@ double Seconds(const Stopwatch& watch) {
 
 absl::StatusOr<std::unique_ptr<CollectionIndex>> CollectionIndex::Create(
     std::string name, uint32_t collection_id, const IndexSettings& settings, Store& store) {
-  auto index = NewVectorIndex(settings);
+  std::unique_ptr<CollectionIndex> created(
+      new CollectionIndex(std::move(name), collection_id, settings, store));
+  const IndexKind kind{.engine = settings.engine, .codes = settings.codes};
+  auto index = NewVectorIndex(created->SettingsOf(kind));
   if (!index.ok()) return index.status();
-  return std::unique_ptr<CollectionIndex>(
-      new CollectionIndex(std::move(name), collection_id, settings, store, *std::move(index)));
+  WriteLock lock(created->mutex_);
+  created->index_ = *std::move(index);
+  created->kind_ = kind;
+  return created;
 }
 
 CollectionIndex::CollectionIndex(std::string name, uint32_t collection_id,
-                                 const IndexSettings& settings, Store& store,
-                                 std::unique_ptr<VectorIndex> index)
+                                 const IndexSettings& settings, Store& store)
     : name_(std::move(name)),
       collection_id_(collection_id),
       settings_(settings),
       store_(store),
-      applied_(store),
-      index_(std::move(index)) {}
+      applied_(store) {}
+
+CollectionIndex::~CollectionIndex() { CancelRebuild(); }
+
+IndexSettings CollectionIndex::SettingsOf(const IndexKind& kind) const {
+  IndexSettings settings = settings_;
+  settings.engine = kind.engine;
+  settings.codes = kind.codes;
+  settings.directory = settings_.directory + "/" + DirectoryName(kind);
+  return settings;
+}
+
+// Those of kinds that were exchanged for this one, or not finished.
+void CollectionIndex::RemoveOtherDirectories(const IndexKind& kind) const {
+  std::error_code error;
+  std::vector<std::filesystem::path> others;
+  for (const auto& entry : std::filesystem::directory_iterator(settings_.directory, error)) {
+    if (entry.path().filename() != DirectoryName(kind)) others.push_back(entry.path());
+  }
+  for (const std::filesystem::path& other : others) std::filesystem::remove_all(other, error);
+}
 
 std::shared_ptr<VectorIndex> CollectionIndex::Get() const {
   ReadLock lock(mutex_);
@@ -74,6 +102,7 @@ std::shared_ptr<VectorIndex> CollectionIndex::Get() const {
 }
 
 absl::Status CollectionIndex::Load(size_t threads, const std::atomic<bool>& stop) {
+  RemoveOtherDirectories(kind());
   const absl::Status restored = Restore(*Get(), threads, stop);
   if (restored.ok() || stop) return absl::OkStatus();
   if (restored.code() != absl::StatusCode::kNotFound) {
@@ -84,12 +113,13 @@ absl::Status CollectionIndex::Load(size_t threads, const std::atomic<bool>& stop
     // The old one goes first: both may not have the directory.
     index_.reset();
     std::error_code error;
-    std::filesystem::remove_all(settings_.directory, error);
-    auto fresh = NewVectorIndex(settings_);
+    const IndexSettings settings = SettingsOf(kind_);
+    std::filesystem::remove_all(settings.directory, error);
+    auto fresh = NewVectorIndex(settings);
     if (!fresh.ok()) return fresh.status();
     index_ = *std::move(fresh);
   }
-  return Fill(*Get(), threads, stop);
+  return Fill(*Get(), threads, stop, loaded_count_);
 }
 
 absl::Status CollectionIndex::Restore(VectorIndex& index, size_t threads,
@@ -138,12 +168,12 @@ absl::Status CollectionIndex::Replay(VectorIndex& index, std::span<const uint64_
 }
 
 absl::Status CollectionIndex::Fill(VectorIndex& index, size_t threads,
-                                   const std::atomic<bool>& stop) {
+                                   const std::atomic<bool>& stop, std::atomic<uint64_t>& count) {
   const uint64_t end_label = store_.EndLabel(collection_id_);
   const auto put = [&](uint64_t label, std::span<const float> vector) {
     // Half a range is no error: the caller sees the flag itself.
     if (stop) return absl::OkStatus();
-    ++loaded_count_;
+    ++count;
     return index.Upsert(label, vector);
   };
   const uint64_t blocks = (end_label + kLoadBlockLabels - 1) / kLoadBlockLabels;
@@ -169,12 +199,14 @@ absl::StatusOr<CheckpointReport> CollectionIndex::WriteCheckpoint() {
   auto report = Get()->Checkpoint(sequence);
   if (!report.ok()) return report;
   // An index without files is filled from all vectors, so it needs no changes either.
-  if (absl::Status s = store_.ForgetChanges(collection_id_, sequence); !s.ok()) return s;
+  const uint64_t forgotten = std::min(sequence, changes_needed_after_.value_or(sequence));
+  if (absl::Status s = store_.ForgetChanges(collection_id_, forgotten); !s.ok()) return s;
   checkpointed_changes_ = begun;
   return report;
 }
 
 void CollectionIndex::Retire() {
+  CancelRebuild();
   WriteLock lock(checkpoint_mutex_);
   is_retired_ = true;
 }

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,18 +19,38 @@
 
 namespace simile {
 
+// What of an index can be changed while documents stay.
+struct IndexKind {
+  IndexEngine engine = IndexEngine::kAuto;
+  CodeFormat codes = CodeFormat::kSq8;
+
+  bool operator==(const IndexKind&) const = default;
+};
+
+// An index that is being built to take the place of another.
+struct RebuildProgress {
+  IndexKind kind;
+  double done = 0;  // 0 to 1.
+};
+
 // The index of a collection: made true from the store when the server starts, by its own files and
 // the changes that came later or, where those do not serve, by every vector; and written to its
-// files again and again.
+// files again and again. Another kind of index can take its place while searches
+// and changes go on.
 //
 // Thread safety: all methods may be called together; Load once, before changes.
 class CollectionIndex {
  public:
-  // Errors as of NewVectorIndex. `name` is for messages.
+  // Errors as of NewVectorIndex. `name` is for messages. The directory of `settings` is the
+  // collection's; each kind of index has one in it.
   static absl::StatusOr<std::unique_ptr<CollectionIndex>> Create(std::string name,
                                                                  uint32_t collection_id,
                                                                  const IndexSettings& settings,
                                                                  Store& store);
+
+  ~CollectionIndex();
+  CollectionIndex(const CollectionIndex&) = delete;
+  CollectionIndex& operator=(const CollectionIndex&) = delete;
 
   std::shared_ptr<VectorIndex> Get() const;
 
@@ -45,30 +67,64 @@ class CollectionIndex {
   absl::StatusOr<CheckpointReport> WriteCheckpoint();
   bool HasChanges() const;
 
-  // Waits for a checkpoint that is being written; there will be no more.
+  // Waits for a checkpoint that is being written, and cancels a rebuild; there will be no more.
   void Retire();
+
+  IndexKind kind() const;
+
+  // Builds an index of that kind from the stored vectors in the background. When it has them all,
+  // `commit` makes the change durable while no change is under way, and searches use the new one
+  // from then on; if anything fails they keep the old one. Cancels one that is being built. Nothing
+  // else when the index is of the kind already.
+  void Rebuild(const IndexKind& kind, std::function<absl::Status()> commit);
+
+  // Returns when nothing is being built any more.
+  void CancelRebuild();
+
+  // None: nothing is being built.
+  std::optional<RebuildProgress> rebuild_progress() const;
+
+  // Why the last rebuild failed; empty when it did not.
+  std::string rebuild_failure() const;
 
  private:
   CollectionIndex(std::string name, uint32_t collection_id, const IndexSettings& settings,
-                  Store& store, std::unique_ptr<VectorIndex> index);
+                  Store& store);
 
   absl::Status Restore(VectorIndex& index, size_t threads, const std::atomic<bool>& stop);
   absl::Status Replay(VectorIndex& index, std::span<const uint64_t> labels, size_t threads,
                       const std::atomic<bool>& stop);
-  absl::Status Fill(VectorIndex& index, size_t threads, const std::atomic<bool>& stop);
+  absl::Status Fill(VectorIndex& index, size_t threads, const std::atomic<bool>& stop,
+                    std::atomic<uint64_t>& count);
+  IndexSettings SettingsOf(const IndexKind& kind) const;
+  void RemoveOtherDirectories(const IndexKind& kind) const;
+  absl::Status BuildAndExchange(const IndexKind& kind, const std::function<absl::Status()>& commit);
+  absl::Status CatchUp(VectorIndex& index, uint64_t& sequence);
+  absl::Status Exchange(const IndexKind& kind, std::shared_ptr<VectorIndex> index,
+                        uint64_t sequence, const std::function<absl::Status()>& commit);
 
   const std::string name_;
   const uint32_t collection_id_;
-  const IndexSettings settings_;
+  const IndexSettings settings_;  // Apart from the kind, which may change.
   Store& store_;
   AppliedSequence applied_;
   std::atomic<uint64_t> loaded_count_{0};
 
   mutable Mutex mutex_;
   std::shared_ptr<VectorIndex> index_ ABSL_GUARDED_BY(mutex_);
+  IndexKind kind_ ABSL_GUARDED_BY(mutex_);
+  std::optional<IndexKind> rebuild_kind_ ABSL_GUARDED_BY(mutex_);
+  std::string rebuild_failure_ ABSL_GUARDED_BY(mutex_);
+
+  Mutex rebuilder_mutex_;  // Who has it may begin or cancel.
+  std::thread rebuilder_ ABSL_GUARDED_BY(rebuilder_mutex_);
+  std::atomic<bool> cancel_rebuild_{false};
+  std::atomic<uint64_t> rebuilt_count_{0};
 
   mutable Mutex checkpoint_mutex_;
   bool is_retired_ ABSL_GUARDED_BY(checkpoint_mutex_) = false;
+  // What a rebuild still has to make again is not forgotten.
+  std::optional<uint64_t> changes_needed_after_ ABSL_GUARDED_BY(checkpoint_mutex_);
   // How many changes had begun before the last checkpoint; none: there has been none.
   std::optional<uint64_t> checkpointed_changes_ ABSL_GUARDED_BY(checkpoint_mutex_);
 };

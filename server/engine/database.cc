@@ -120,7 +120,10 @@ absl::Status ChooseModel(const CollectionSettings& settings, const ModelRegistry
 
 Database::Database(std::unique_ptr<Store> store, std::unique_ptr<ModelRegistry> models,
                    const DatabaseOptions& options)
-    : store_(std::move(store)), models_(std::move(models)), options_(options) {
+    : store_(std::move(store)),
+      models_(std::move(models)),
+      options_(options),
+      memory_guard_(options.memory_bytes_max) {
   WriteLock lock(mutex_);
   for (const CollectionRecord& record : store_->Collections()) {
     collections_.emplace(record.name, OpenCollection(record));
@@ -183,7 +186,8 @@ std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& rec
         absl::Status(index.status().code(), fmt::format("collection '{}' cannot be opened: {}",
                                                         record.name, MessageOf(index.status()))));
   }
-  return std::make_shared<Collection>(record, *store_, model, *std::move(index), counters_);
+  return std::make_shared<Collection>(record, *store_, model, *std::move(index), memory_guard_,
+                                      counters_);
 }
 
 size_t Database::LoadThreads() const {

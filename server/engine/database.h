@@ -16,6 +16,7 @@
 #include "server/engine/checkpointer.h"
 #include "server/engine/collection.h"
 #include "server/engine/ingest_session.h"
+#include "server/engine/memory_guard.h"
 #include "server/engine/model_registry.h"
 #include "server/engine/mutex.h"
 #include "storage/store.h"
@@ -38,7 +39,8 @@ struct CollectionSettings {
 };
 
 struct DatabaseOptions {
-  size_t load_threads = 0;  // Threads that fill indexes at start; 0: one per core.
+  size_t load_threads = 0;        // Threads that fill indexes at start; 0: one per core.
+  uint64_t memory_bytes_max = 0;  // Documents are refused above it; 0: never (MemoryGuard).
   // Between two checkpoints of an index at least; 0: none are written.
   std::chrono::milliseconds checkpoint_interval{10'000};
 };
@@ -102,6 +104,7 @@ class Database {
 
   IngestSessions ingest_sessions_;
   CollectionCounters counters_;
+  MemoryGuard memory_guard_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> stop_{false};
 

@@ -46,6 +46,7 @@ v1::Limits LimitsOf(const RpcOptions& options) {
   limits.set_models_max(kModelsMax);
   limits.set_prompt_bytes_max(kPromptBytesLimit);
   limits.set_token_vectors_max(kTokenVectorsMax);
+  limits.set_memory_bytes_max(options.memory_bytes_max);
   return limits;
 }
 
@@ -91,7 +92,13 @@ void AddCollections(const Database& database, v1::ServerStats& stats) {
     proto.set_name(description.record.name);
     proto.set_document_count(description.document_count);
     proto.set_index_vector_count(description.index.vector_count);
-    proto.set_index_memory_bytes(description.index.memory_bytes);
+    const IndexMemory& memory = description.index.memory;
+    proto.set_index_memory_bytes(memory.total());
+    proto.set_index_links_bytes(memory.links);
+    proto.set_index_codes_bytes(memory.codes);
+    proto.set_index_vectors_bytes(memory.vectors);
+    proto.set_index_labels_bytes(memory.labels);
+    proto.set_index_mapped_bytes(memory.mapped);
     proto.set_disk_bytes(description.disk_bytes);
     proto.set_load_progress(description.load_progress);
   }
@@ -103,6 +110,7 @@ v1::ServerStats StatsOf(const RpcRuntime& runtime) {
       std::chrono::system_clock::now() - runtime.start_time;
   stats.set_uptime_seconds(uptime.count());
   stats.set_resident_bytes(ResidentBytes());
+  stats.set_anonymous_bytes(AnonymousBytes());
   stats.set_bytes_in_flight(runtime.bytes_in_flight.bytes_taken());
   stats.set_load_progress(runtime.database.LoadProgress());
   AddCollections(runtime.database, stats);

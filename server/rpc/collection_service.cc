@@ -83,10 +83,9 @@ grpc::ServerUnaryReactor* CollectionService::UpdateCollection(grpc::CallbackServ
       [this](const auto& message, const CallContext&) -> absl::StatusOr<v1::Collection> {
         const auto collection = FindCollection(runtime_.database, message.name(), "name");
         if (!collection.ok()) return collection.status();
-        CollectionChanges changes;
-        if (message.has_ef_search()) changes.ef_search = message.ef_search();
-        if (message.has_query_prompt()) changes.query_prompt = message.query_prompt();
-        if (absl::Status s = (*collection)->Change(changes); !s.ok()) return s;
+        const auto changes = FromProto(message);
+        if (!changes.ok()) return changes.status();
+        if (absl::Status s = (*collection)->Change(*changes); !s.ok()) return s;
         return Described(collection);
       });
 }

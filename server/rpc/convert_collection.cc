@@ -129,6 +129,23 @@ absl::StatusOr<CollectionSettings> FromProto(const v1::CreateCollectionRequest& 
       .document_prompt = prompt(proto.has_document_prompt(), proto.document_prompt())};
 }
 
+absl::StatusOr<CollectionChanges> FromProto(const v1::UpdateCollectionRequest& proto) {
+  CollectionChanges changes;
+  if (proto.has_ef_search()) changes.ef_search = proto.ef_search();
+  if (proto.has_query_prompt()) changes.query_prompt = proto.query_prompt();
+  if (proto.engine() != v1::INDEX_ENGINE_UNSPECIFIED) {
+    const absl::StatusOr<IndexEngine> engine = EngineFromProto(proto.engine());
+    if (!engine.ok()) return engine.status();
+    changes.engine = *engine;
+  }
+  if (proto.codes() != v1::INDEX_CODES_UNSPECIFIED) {
+    const absl::StatusOr<CodeFormat> codes = CodesFromProto(proto.codes());
+    if (!codes.ok()) return codes.status();
+    changes.codes = *codes;
+  }
+  return changes;
+}
+
 absl::StatusOr<std::shared_ptr<Collection>> FindCollection(const Database& database,
                                                            const std::string& name,
                                                            const std::string& field) {
@@ -159,11 +176,17 @@ void ToProto(const CollectionDescription& description, v1::Collection& proto) {
   proto.set_state(ToProto(description.state));
   proto.set_state_reason(description.state_reason);
   proto.set_disk_bytes(description.disk_bytes);
-  proto.set_memory_bytes(description.index.memory_bytes);
+  proto.set_memory_bytes(description.index.memory.total());
   proto.set_query_prompt(description.query_prompt);
   proto.set_document_prompt(description.document_prompt);
   proto.set_model_precision(record.model_precision);
   for (const std::string& warning : description.warnings) proto.add_warnings(warning);
+  if (!description.rebuild.has_value()) return;
+  v1::IndexSettings& next = *proto.mutable_rebuilding_to();
+  next = index;
+  next.set_engine(ToProto(description.rebuild->kind.engine));
+  next.set_codes(ToProto(description.rebuild->kind.codes));
+  proto.set_rebuild_progress(description.rebuild->done);
 }
 
 }  // namespace simile

@@ -13,6 +13,9 @@ namespace simile {
 // InvalidArgument for a metric or engine this server does not know.
 absl::StatusOr<CollectionSettings> FromProto(const v1::CreateCollectionRequest& proto);
 
+// The same for a change.
+absl::StatusOr<CollectionChanges> FromProto(const v1::UpdateCollectionRequest& proto);
+
 // The collection of that name. The error names `field` of the request; InvalidArgument when there
 // cannot be such a name, NotFound when there is none.
 absl::StatusOr<std::shared_ptr<Collection>> FindCollection(const Database& database,

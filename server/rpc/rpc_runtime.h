@@ -24,6 +24,7 @@ struct RpcOptions {
   size_t admin_queue_max = kAdminQueueMax;
   uint64_t message_bytes_max = kMessageBytesMax;
   uint64_t bytes_in_flight_max = kBytesInFlightMax;
+  uint64_t memory_bytes_max = 0;  // As in DatabaseOptions; to be published.
   bool reflection = true;
   std::string data_directory;  // Shown by GetServerInfo.
 };

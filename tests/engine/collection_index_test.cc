@@ -55,9 +55,11 @@ class CollectionIndexTest : public ::testing::Test {
     auto index = CollectionIndex::Create("docs", collection_,
                                          {.dimension = kDimension,
                                           .metric = Metric::kEuclidean,
+                                          .engine = kind_.engine,
+                                          .codes = kind_.codes,
                                           .m = 4,
                                           .ef_construction = 8,
-                                          .directory = IndexDirectory(),
+                                          .directory = store_->DerivedDirectory(collection_),
                                           .identity = 7},
                                          *store_);
     ASSERT_THAT(index, IsOk());
@@ -66,7 +68,10 @@ class CollectionIndexTest : public ::testing::Test {
     ASSERT_THAT(index_->Load(2, stop), IsOk());
   }
 
-  std::string IndexDirectory() const { return store_->DerivedDirectory(collection_); }
+  // That of the default kind.
+  std::string IndexDirectory() const {
+    return store_->DerivedDirectory(collection_) + "/engine-1-codes-0";
+  }
 
   // Whether the index was taken up from files: one that is built anew has none yet.
   bool IsFromFiles() const { return fs::exists(IndexDirectory() + "/MANIFEST"); }
@@ -127,6 +132,21 @@ class CollectionIndexTest : public ::testing::Test {
     EXPECT_TRUE(report->is_kept);
   }
 
+  // Begins to build an index of another kind, which is then what a restart opens.
+  void BeginRebuild(const IndexKind& kind) {
+    index_->Rebuild(kind, [this, kind] {
+      kind_ = kind;
+      return absl::OkStatus();
+    });
+  }
+
+  void AwaitRebuild() const {
+    while (index_->rebuild_progress().has_value()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
+  IndexKind kind_;
   std::mt19937 random_{1};
   std::normal_distribution<float> normal_;
   std::map<size_t, std::vector<float>> vectors_;  // By number.
@@ -272,6 +292,85 @@ TEST_F(CollectionIndexTest, RandomChangesCheckpointsAndRestartsKeepIndexAndStore
     ExpectIndexIsTheStore(97);
   }
   ExpectIndexIsTheStore();
+}
+
+TEST_F(CollectionIndexTest, EveryKindTakesThePlaceOfEveryOther) {
+  Put(0, kDocuments);
+  ExpectCheckpoint();
+  const IndexKind kinds[] = {{.engine = IndexEngine::kFlat},
+                             {.codes = CodeFormat::kSq4},
+                             {.engine = IndexEngine::kHnswlib},
+                             {.codes = CodeFormat::kFloat32},
+                             {}};
+  for (const IndexKind& kind : kinds) {
+    BeginRebuild(kind);
+    AwaitRebuild();
+    EXPECT_EQ(index_->rebuild_failure(), "");
+    EXPECT_EQ(index_->kind(), kind);
+    ExpectIndexIsTheStore(97);
+    Put(0, 5);
+    Remove(vectors_.rbegin()->first);
+    ASSERT_THAT(index_->WriteCheckpoint(), IsOk());
+    Put(5, 10);
+    Restart();
+    EXPECT_EQ(index_->kind(), kind);
+    ExpectIndexIsTheStore(97);
+  }
+}
+
+TEST_F(CollectionIndexTest, ChangesDuringARebuildAreInTheNewIndex) {
+  Put(0, kDocuments);
+  ExpectCheckpoint();
+  BeginRebuild({.codes = CodeFormat::kSq4});
+  for (int change = 0; index_->rebuild_progress().has_value() || change < 300; ++change) {
+    const size_t number = random_() % kDocuments;
+    if (change % 5 == 0 && vectors_.contains(number)) {
+      Remove(number);
+    } else {
+      Put(number, number + 1);
+    }
+    if (change % 50 == 0) {
+      ASSERT_THAT(index_->WriteCheckpoint(), IsOk());
+    }
+  }
+  EXPECT_EQ(index_->rebuild_failure(), "");
+  EXPECT_EQ(index_->kind(), kind_);
+  EXPECT_EQ(kind_.codes, CodeFormat::kSq4);
+  ExpectIndexIsTheStore(7);
+  Restart();
+  ExpectIndexIsTheStore(7);
+}
+
+TEST_F(CollectionIndexTest, ACancelledRebuildLeavesTheOldIndexAndNothingElse) {
+  Put(0, kDocuments);
+  ExpectCheckpoint();
+  BeginRebuild({.engine = IndexEngine::kHnswlib});
+  EXPECT_TRUE(index_->rebuild_progress().has_value());
+  index_->CancelRebuild();
+  EXPECT_FALSE(index_->rebuild_progress().has_value());
+  EXPECT_EQ(index_->rebuild_failure(), "");
+  EXPECT_EQ(index_->kind(), IndexKind());
+  // So does asking for the kind there is.
+  BeginRebuild({.codes = CodeFormat::kSq4});
+  BeginRebuild({});
+  EXPECT_FALSE(index_->rebuild_progress().has_value());
+  EXPECT_EQ(index_->kind(), IndexKind());
+  Put(0, 10);
+  ExpectIndexIsTheStore(97);
+  Restart();
+  EXPECT_TRUE(IsFromFiles());
+  ExpectIndexIsTheStore(97);
+}
+
+TEST_F(CollectionIndexTest, WhenTheChangeCannotBeMadeDurableTheOldIndexStays) {
+  Put(0, kDocuments);
+  index_->Rebuild({.engine = IndexEngine::kFlat},
+                  [] { return absl::UnavailableError("no writes any more"); });
+  AwaitRebuild();
+  EXPECT_EQ(index_->rebuild_failure(), "no writes any more");
+  EXPECT_EQ(index_->kind(), IndexKind());
+  Put(0, 10);
+  ExpectIndexIsTheStore(97);
 }
 
 TEST_F(CollectionIndexTest, CheckpointsBesideChangesMissNothing) {

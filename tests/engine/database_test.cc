@@ -1,4 +1,5 @@
 #include <string>
+#include <thread>
 
 #include "tests/engine/engine_fixture.h"
 
@@ -28,6 +29,39 @@ TEST_F(DatabaseTest, AnUnknownModelAndADimensionAboveTheModelsAreRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument,
                        "the dimension is 65, but model 'words' "
                        "has 64"));
+}
+
+TEST_F(DatabaseTest, AboveTheMemoryLimitDocumentsAreRefusedAndReadsAndRemovalsGoOn) {
+  Put(*Create({.name = "docs"}), {Text("a", "red apple"), Text("b", "blue sky")});
+  memory_bytes_max_ = 1'000;
+  Reopen();
+  const auto collection = database_->Find("docs");
+  ASSERT_THAT(collection, IsOk());
+  std::vector<absl::StatusOr<DocumentInput>> more;
+  more.emplace_back(Text("c", "more"));
+  EXPECT_THAT((*collection)->Upsert(std::move(more), {}, {}),
+              StatusIs(absl::StatusCode::kResourceExhausted, "--memory-bytes-max allows 1000"));
+  EXPECT_EQ(IdsOf(Search(**collection, TextQuery("red apple", 1))), std::vector<std::string>{"a"});
+  const std::vector<std::string> ids = {"a"};
+  const auto removed = (*collection)->Remove(ids, Durability::kOsBuffer, /*dry_run=*/false, {});
+  ASSERT_THAT(removed, IsOk());
+  EXPECT_EQ(removed->removed_count, 1u);
+}
+
+TEST_F(DatabaseTest, AnotherEngineAndOtherCodesTakeThePlaceOfThePresentAndStay) {
+  const auto collection = Create({.name = "docs"});
+  Put(*collection, {Text("a", "red apple"), Text("b", "blue sky")});
+  ASSERT_THAT(collection->Change({.engine = IndexEngine::kHnswlib, .codes = CodeFormat::kSq4}),
+              IsOk());
+  while (collection->Describe().rebuild.has_value()) std::this_thread::yield();
+  const auto expect_changed = [this](const Collection& changed) {
+    EXPECT_EQ(changed.Describe().engine, IndexEngine::kHnswlib);
+    EXPECT_EQ(changed.Describe().codes, CodeFormat::kSq4);
+    EXPECT_EQ(IdsOf(Search(changed, TextQuery("blue sky", 1))), std::vector<std::string>{"b"});
+  };
+  expect_changed(*collection);
+  Reopen();
+  expect_changed(**database_->Find("docs"));
 }
 
 TEST_F(DatabaseTest, AMisspeltNameGetsASuggestion) {

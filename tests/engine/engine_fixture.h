@@ -45,8 +45,9 @@ class EngineFixture : public ::testing::Test {
     ASSERT_THAT(models->Add(std::make_unique<EncoderService>(std::move(encoder),
                                                              EncoderServiceOptions{.threads = 2})),
                 IsOk());
-    database_ = std::make_unique<Database>(*std::move(store), std::move(models),
-                                           DatabaseOptions{.load_threads = 2});
+    database_ = std::make_unique<Database>(
+        *std::move(store), std::move(models),
+        DatabaseOptions{.load_threads = 2, .memory_bytes_max = memory_bytes_max_});
   }
 
   std::shared_ptr<Collection> Create(const CollectionSettings& settings) {
@@ -97,6 +98,7 @@ class EngineFixture : public ::testing::Test {
   std::vector<Prompt> prompts_;
   std::string default_prompt_;
   std::string precision_ = "float32";
+  uint64_t memory_bytes_max_ = 0;
 
   TemporaryDirectory directory_;
   HashingEncoder* encoder_ = nullptr;

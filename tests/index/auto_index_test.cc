@@ -76,9 +76,9 @@ TEST_F(AutoIndexTest, WhatIsReplacedDuringTheMoveIsFoundAtItsNewPlace) {
 
 TEST_F(AutoIndexTest, TheScansMemoryIsFreedAfterTheMove) {
   Add(0, kScanMax + 2);
-  const size_t moving = index_.Statistics().memory_bytes;
+  const size_t moving = index_.Statistics().memory.total();
   Add(kScanMax + 2, kScanMax + 30);
-  EXPECT_LT(index_.Statistics().memory_bytes, moving);
+  EXPECT_LT(index_.Statistics().memory.total(), moving);
 }
 
 }  // namespace

@@ -202,6 +202,23 @@ TEST_F(CheckpointTest, WhenFilesCannotGrowTheIndexWorksAndTheLastCheckpointStays
   EXPECT_EQ(restored->index->Statistics().vector_count, 100u);
 }
 
+TEST_F(CheckpointTest, VectorsInFilesAreNotCountedAsMemory) {
+  const SeededVectors vectors(100, kDimension, 1);
+  const auto kept = NewIndex();
+  IndexSettings settings = Settings();
+  settings.directory.clear();
+  const auto unkept = NewHnswIndex(settings, CodeFormat::kSq8);
+  Put(*kept, vectors, 0, 100);
+  Put(*unkept, vectors, 0, 100);
+  const IndexMemory mapped = kept->Statistics().memory;
+  const IndexMemory in_memory = unkept->Statistics().memory;
+  EXPECT_EQ(mapped.mapped, 100 * kDimension * sizeof(float));
+  EXPECT_EQ(mapped.vectors, 0u);
+  EXPECT_EQ(in_memory.vectors, mapped.mapped);
+  EXPECT_EQ(in_memory.mapped, 0u);
+  EXPECT_EQ(mapped.total() + in_memory.vectors, in_memory.total());
+}
+
 TEST_F(CheckpointTest, AnAutoIndexIsKeptOnceItIsAGraph) {
   const SeededVectors vectors(200, kDimension, 1);
   const auto make = [this] { return std::make_unique<AutoIndex>(Settings(), /*max=*/40); };

@@ -54,7 +54,7 @@ TEST_F(HnswIndexTest, PlacesOfRemovedVectorsAreUsedAgain) {
   // Twenty times the vectors went through; at twice the places there would be 2,000.
   const auto fresh = NewHnswIndex({.dimension = kDimension}, CodeFormat::kSq8);
   for (size_t at = 0; at < 2'000; ++at) ASSERT_THAT(fresh->Upsert(at, vectors[at]), IsOk());
-  EXPECT_LT(statistics.memory_bytes, fresh->Statistics().memory_bytes);
+  EXPECT_LT(statistics.memory.total(), fresh->Statistics().memory.total());
 }
 
 TEST_F(HnswIndexTest, AfterRemovalOfAWholeClusterTheRestIsFoundAndNewOnesToo) {

@@ -30,6 +30,7 @@ const std::map<std::string, std::string> kAllOptions = {
     {"memtable-bytes", "110"},        {"free-disk-bytes-min", "111"},
     {"shutdown-grace-ms", "112"},     {"encoder-isa", "scalar"},
     {"encoder-precision", "float32"}, {"checkpoint-interval-ms", "113"},
+    {"memory-bytes-max", "114"},
 };
 
 std::string EnvironmentName(std::string name) {
