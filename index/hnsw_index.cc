@@ -41,7 +41,7 @@ constexpr size_t kWider = 4;
 constexpr size_t kManyVectors = 500'000;
 
 // Candidates that are compared by their float32 components at least, for each neighbour that is
-// wanted: with fewer, what codes put in a wrong order stays there (bench/README.md).
+// wanted: with fewer, what codes put in a wrong order stays there (bench/index_figures.md).
 size_t RerankedPerNeighbor(CodeFormat codes) {
   switch (codes) {
     case CodeFormat::kSq8:

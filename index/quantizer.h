@@ -12,7 +12,7 @@ namespace simile::index_internal {
 // Turns vectors into rows of codes and queries, by one scale for all components: it keeps the
 // largest component of all but a few at the end of the range, the others are clipped. On sentence
 // embeddings one scale loses nothing that re-ranking a few more candidates does not bring back
-// (bench/README.md).
+// (bench/index_figures.md).
 //
 // Thread safety: immutable.
 class Quantizer {

@@ -1,0 +1,56 @@
+// The index of a collection that is written to its files, or exchanged, while it changes.
+#include "tests/engine/collection_index_fixture.h"
+
+namespace simile {
+namespace {
+
+using CollectionIndexConcurrencyTest = CollectionIndexFixture;
+
+TEST_F(CollectionIndexConcurrencyTest, CheckpointsBesideChangesMissNothing) {
+  Put(0, kDocuments);
+  std::atomic<bool> writing{true};
+  std::thread checkpointer([&] {
+    while (writing) {
+      if (index_->HasChanges()) ExpectCheckpoint();
+    }
+  });
+  for (int change = 0; change < 400; ++change) {
+    const size_t number = random_() % kDocuments;
+    if (change % 5 == 0 && vectors_.contains(number)) {
+      Remove(number);
+    } else {
+      Put(number, number + 1);
+    }
+  }
+  writing = false;
+  checkpointer.join();
+  Restart();
+  EXPECT_TRUE(IsFromFiles());
+  ExpectIndexIsTheStore(7);
+}
+
+TEST_F(CollectionIndexConcurrencyTest, ChangesDuringARebuildAreInTheNewIndex) {
+  Put(0, kDocuments);
+  ExpectCheckpoint();
+  BeginRebuild({.codes = CodeFormat::kSq4});
+  for (int change = 0; index_->rebuild_progress().has_value() || change < 300; ++change) {
+    const size_t number = random_() % kDocuments;
+    if (change % 5 == 0 && vectors_.contains(number)) {
+      Remove(number);
+    } else {
+      Put(number, number + 1);
+    }
+    if (change % 50 == 0) {
+      ASSERT_THAT(index_->WriteCheckpoint(), IsOk());
+    }
+  }
+  EXPECT_EQ(index_->rebuild_failure(), "");
+  EXPECT_EQ(index_->kind(), kind_);
+  EXPECT_EQ(kind_.codes, CodeFormat::kSq4);
+  ExpectIndexIsTheStore(7);
+  Restart();
+  ExpectIndexIsTheStore(7);
+}
+
+}  // namespace
+}  // namespace simile
