@@ -251,7 +251,8 @@ int main(int argc, char** argv) {
   app.add_option("--queries", options.queries, "queries")->check(CLI::PositiveNumber);
   app.add_option("--rounds", options.rounds, "turns; the best counts")->check(CLI::PositiveNumber);
   app.add_option("--engines", options.engines,
-                 "hnswlib, sq8, sq4, float32; the first is compared with");
+                 "hnswlib, sq8, sq4, float32; the first is compared with")
+      ->check(CLI::IsMember({"hnswlib", "sq8", "sq4", "float32"}));
   app.add_flag("--euclidean", options.euclidean, "instead of cosine");
   CLI11_PARSE(app, argc, argv);
   return simile::Run(options);

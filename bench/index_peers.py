@@ -3,11 +3,11 @@
 
     bench/index_peers.py build/bench/bin/index_bench MODEL TEXTS [--vectors 100000] [--rounds 3]
 
-First `index_bench` runs (ours and hnswlib), which also leaves TEXTS.fvecs; then every library builds
-its index and answers the same queries, in turns, one thread each; last `index_bench` runs once
-more, so that a machine that drifts is seen. Queries/s at a recall@10 are read off between two
-settings, the best round of each counts. A library whose package is missing is left out. Each is
-set as its authors advise for speed at these recalls; degree 32, construction list 200.
+First `index_bench` runs (ours and hnswlib), which also leaves TEXTS.fvecs; then every library
+builds its index and answers the same queries, in turns, one thread each; last `index_bench` runs
+once more, so that a machine that drifts is seen. Queries/s at a recall@10 are read off between two
+settings, the best round of each counts. A library whose package is missing is left out. Each is set
+as its authors advise for speed at these recalls; degree 32, construction list 200.
 """
 
 import argparse
@@ -160,7 +160,7 @@ def speed_at(recall, curve):
 
 def run_ours(arguments):
     command = [arguments.index_bench, "--model", arguments.model, "--texts", arguments.texts,
-               "--vectors", str(arguments.vectors), "--engines", "hnswlib,sq8,sq4"]
+               "--vectors", str(arguments.vectors), "--engines", "hnswlib", "sq8", "sq4"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     speeds = {}
     for line in output.splitlines()[-3:]:
