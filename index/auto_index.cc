@@ -89,6 +89,21 @@ absl::StatusOr<SearchAnswer> AutoIndex::Search(std::span<const float> query,
   return scan_->Search(query, options);
 }
 
+void AutoIndex::LearnFrom(std::span<const float> vectors) {
+  if (vectors.size() / settings_.dimension < scan_vectors_max_) return;
+  FlatIndex prepared(settings_.metric, settings_.dimension);
+  for (size_t first = 0; first < vectors.size(); first += settings_.dimension) {
+    // What is no vector tells nothing about others.
+    prepared.Upsert(first, vectors.subspan(first, settings_.dimension)).IgnoreError();
+  }
+  if (prepared.size() < scan_vectors_max_) return;
+  WriterLock lock(mutex_);
+  graph_ = std::make_unique<HnswIndex>(settings_, prepared.Components());
+  phase_ = Phase::kGraph;
+  settled_.store(graph_.get(), std::memory_order_release);
+  scan_.reset();
+}
+
 absl::StatusOr<uint64_t> AutoIndex::Restore(size_t threads) {
   if (settings_.directory.empty()) return absl::NotFoundError("there is no directory");
   auto restored = HnswIndex::Open(settings_, threads);

@@ -24,8 +24,9 @@ namespace simile {
 // Thread safety: as VectorIndex.
 class AutoIndex final : public VectorIndex {
  public:
-  // Vectors up to which a scan (at 384 dimensions about 0.2 ms) is as good as a graph.
-  static constexpr size_t kScanVectorsMax = 4096;
+  // From so many on there is enough to learn a scale from, and codes pay off: our graph compares
+  // with all by codes for as long as that is the cheaper way (index/search_costs.h).
+  static constexpr size_t kScanVectorsMax = 1'024;
 
   explicit AutoIndex(const IndexSettings& settings, size_t scan_vectors_max = kScanVectorsMax);
 
@@ -33,6 +34,7 @@ class AutoIndex final : public VectorIndex {
   bool Remove(uint64_t label) override;
   absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
                                       const SearchOptions& options) const override;
+  void LearnFrom(std::span<const float> vectors) override;
   absl::StatusOr<uint64_t> Restore(size_t threads) override;
   absl::StatusOr<CheckpointReport> Checkpoint(uint64_t sequence) override;
   size_t dimension() const override { return settings_.dimension; }

@@ -22,6 +22,7 @@ struct QueryCode {
   int32_t offset = 0;
   float ratio = 1;
   float squares = 0;  // Sum of squares, in units of the row's codes.
+  float error = 0;    // Length of what rounding took from the components, in their own units.
 };
 
 // Where the rows of a graph lie: row `slot` at chunks[slot / 65536] + codes_offset +

@@ -7,6 +7,7 @@
 #include <immintrin.h>
 
 #include <atomic>
+#include <type_traits>
 
 #include "index/code_key.h"
 
@@ -19,8 +20,8 @@ namespace {
 constexpr size_t kLineBytes = 64;
 constexpr size_t kChunkSlots = 65'536;
 
-SIMILE_VNNI_INLINE const std::byte* RowOf(const CodeRows& rows, uint32_t slot) {
-  return rows.chunks[slot / kChunkSlots] + rows.codes_offset + slot % kChunkSlots * rows.row_bytes;
+SIMILE_VNNI_INLINE const std::byte* RowOf(const CodeRows& rows, uint32_t slot, size_t row_bytes) {
+  return rows.chunks[slot / kChunkSlots] + rows.codes_offset + slot % kChunkSlots * row_bytes;
 }
 
 SIMILE_VNNI_INLINE void Fetch(const std::byte* row, size_t bytes) {
@@ -131,22 +132,24 @@ SIMILE_VNNI_INLINE __m128i KeysOfSums(const CodeRows& rows, const QueryCode& que
   }
 }
 
-template <typename Format, bool kEuclidean>
-SIMILE_VNNI size_t Nearer(const CodeRows& rows, const QueryCode& query, const uint32_t* slots,
-                          size_t count, uint32_t bound, uint32_t* near_slots, uint32_t* near_keys) {
+// With rows of `kLines` cache lines, or of any number when that is 0.
+template <typename Format, bool kEuclidean, size_t kLines>
+SIMILE_VNNI_INLINE size_t NearerOfLines(const CodeRows& rows, const QueryCode& query,
+                                        const uint32_t* slots, size_t count, uint32_t bound,
+                                        uint32_t* near_slots, uint32_t* near_keys) {
   alignas(64) uint32_t all[kRowsMax + 16];
   alignas(64) uint32_t keys[kRowsMax + 16];
   if (count == 0) return 0;
   for (size_t at = 0; at < count; ++at) all[at] = slots[at];
   for (size_t at = count; at < count + 16; ++at) all[at] = slots[count - 1];
-  const size_t row_bytes = rows.row_bytes;
+  const size_t row_bytes = kLines > 0 ? kLines * kLineBytes : rows.row_bytes;
   const std::byte* const components = query.components.data();
-  for (size_t at = 0; at < count; ++at) Fetch(RowOf(rows, all[at]), row_bytes);
+  for (size_t at = 0; at < count; ++at) Fetch(RowOf(rows, all[at], row_bytes), row_bytes);
   for (size_t at = 0; at < count; at += 4) {
-    const std::byte* const row0 = RowOf(rows, all[at]);
-    const std::byte* const row1 = RowOf(rows, all[at + 1]);
-    const std::byte* const row2 = RowOf(rows, all[at + 2]);
-    const std::byte* const row3 = RowOf(rows, all[at + 3]);
+    const std::byte* const row0 = RowOf(rows, all[at], row_bytes);
+    const std::byte* const row1 = RowOf(rows, all[at + 1], row_bytes);
+    const std::byte* const row2 = RowOf(rows, all[at + 2], row_bytes);
+    const std::byte* const row3 = RowOf(rows, all[at + 3], row_bytes);
     auto sum0 = Format::Zero(), sum1 = sum0, sum2 = sum0, sum3 = sum0;
     for (size_t line = 0; line < row_bytes; line += kLineBytes) {
       sum0 = Format::Step(sum0, row0, components, line);
@@ -168,6 +171,30 @@ SIMILE_VNNI size_t Nearer(const CodeRows& rows, const QueryCode& query, const ui
     near += static_cast<size_t>(__builtin_popcount(below));
   }
   return near;
+}
+
+// Rows of the dimensions that are common have code of their own, without loops over lines.
+template <typename Format, bool kEuclidean>
+SIMILE_VNNI size_t Nearer(const CodeRows& rows, const QueryCode& query, const uint32_t* slots,
+                          size_t count, uint32_t bound, uint32_t* near_slots, uint32_t* near_keys) {
+  const auto with = [&](auto lines) SIMILE_VNNI {
+    return NearerOfLines<Format, kEuclidean, decltype(lines)::value>(rows, query, slots, count,
+                                                                     bound, near_slots, near_keys);
+  };
+  switch (rows.row_bytes / kLineBytes) {
+    case 1:
+      return with(std::integral_constant<size_t, 1>());
+    case 2:
+      return with(std::integral_constant<size_t, 2>());
+    case 3:
+      return with(std::integral_constant<size_t, 3>());
+    case 6:
+      return with(std::integral_constant<size_t, 6>());
+    case 12:
+      return with(std::integral_constant<size_t, 12>());
+    default:
+      return with(std::integral_constant<size_t, 0>());
+  }
 }
 
 NearerFunction NearerOf(CodeFormat format, bool euclidean) {

@@ -1,15 +1,14 @@
 #include "index/graph_files.h"
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
 #include <set>
 #include <system_error>
-#include <thread>
 #include <vector>
 
 #include "base/crc32c.h"
 #include "base/durable_file.h"
+#include "base/in_parallel.h"
 #include "fmt/format.h"
 
 namespace simile::index_internal {
@@ -28,32 +27,15 @@ absl::Status Named(const std::string& path, const absl::Status& status) {
   return absl::Status(status.code(), fmt::format("{}: {}", path, std::string(status.message())));
 }
 
-// Calls work(0) to work(count - 1) from `threads` threads; the first error ends it.
-absl::Status InParallel(size_t count, size_t threads,
-                        const std::function<absl::Status(size_t)>& work) {
-  std::atomic<size_t> next{0};
-  Mutex mutex;
-  absl::Status failure;
-  const auto run = [&] {
-    for (size_t at = next++; at < count; at = next++) {
-      if (absl::Status s = work(at); !s.ok()) {
-        const MutexLock lock(mutex);
-        failure.Update(s);
-        next = count;
-      }
-    }
-  };
-  std::vector<std::thread> others;
-  for (size_t thread = 1; thread < std::min(threads, count); ++thread) others.emplace_back(run);
-  run();
-  for (std::thread& other : others) other.join();
-  return failure;
-}
-
 }  // namespace
 
 std::string GraphFiles::SlotsPath(size_t chunk, uint64_t generation) const {
   return PathOf(fmt::format("slots-{:05}-{:010}", chunk, generation));
+}
+
+bool GraphFiles::HasManifest(const std::string& directory) {
+  std::error_code error;
+  return fs::exists(directory + "/" + kManifestName, error);
 }
 
 std::unique_ptr<const VectorFiles> GraphFiles::Vectors() const {
@@ -118,7 +100,7 @@ absl::Status GraphFiles::LoadChunk(const Manifest& manifest, size_t chunk, HnswG
 
 absl::Status GraphFiles::Load(const Manifest& manifest, size_t threads, HnswGraph& graph,
                               const std::function<void(uint32_t slot)>& adopted) {
-  absl::Status loaded = InParallel(manifest.chunks.size(), threads,
+  absl::Status loaded = InParallel(manifest.chunks.size(), threads, nullptr,
                                    [&](size_t chunk) { return LoadChunk(manifest, chunk, graph); });
   if (!loaded.ok()) return loaded;
   const size_t end = graph.slot_end();
@@ -131,7 +113,7 @@ absl::Status GraphFiles::Load(const Manifest& manifest, size_t threads, HnswGrap
     }
     return absl::OkStatus();
   };
-  loaded = InParallel((end + kAdoptedTogether - 1) / kAdoptedTogether, threads, adopt);
+  loaded = InParallel((end + kAdoptedTogether - 1) / kAdoptedTogether, threads, nullptr, adopt);
   if (!loaded.ok()) return loaded;
   graph.FinishImport(manifest.entry);
   RemoveAllBut(manifest);

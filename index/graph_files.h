@@ -34,6 +34,8 @@ class GraphFiles {
   // Of `settings` the directory, the identity and what shapes the graph.
   explicit GraphFiles(const IndexSettings& settings) : settings_(settings) {}
 
+  static bool HasManifest(const std::string& directory);
+
   // Makes the directory, with nothing in it.
   absl::Status Clear();
 

@@ -41,6 +41,7 @@ HnswGraph::HnswGraph(const GraphSettings& settings, const Quantizer& quantizer,
                      std::unique_ptr<const VectorFiles> files, const CodeKernels& kernels)
     : settings_(settings),
       quantizer_(quantizer),
+      scale_watch_(quantizer),
       memory_({.code_bytes = quantizer.row_bytes(),
                .vector_bytes = settings.dimension * sizeof(float),
                .links_max = 2 * settings.m},
@@ -90,11 +91,21 @@ absl::Status HnswGraph::Place(uint32_t slot, uint64_t label, std::span<const flo
     memory_.Checksum(slot) = ChecksumOf(vector);
     memory_.MarkVectorChanged(slot);
   }
-  memory_.Squares(slot) = quantizer_.EncodeRow(vector.data(), memory_.Code(slot));
+  scale_watch_.Note(Encode(slot, vector));
   size_t end = slot_end();
   while (end <= slot && !slot_end_.compare_exchange_weak(end, size_t{slot} + 1)) {
   }
   return absl::OkStatus();
+}
+
+EncodedRow HnswGraph::Encode(uint32_t slot, std::span<const float> vector) {
+  const EncodedRow row = quantizer_.EncodeRow(vector.data(), memory_.Code(slot));
+  memory_.Squares(slot) = row.squares;
+  memory_.Coarse(slot) = row.is_coarse ? 1 : 0;
+  float largest = largest_squares_.load(std::memory_order_relaxed);
+  while (largest < row.squares && !largest_squares_.compare_exchange_weak(largest, row.squares)) {
+  }
+  return row;
 }
 
 absl::Status HnswGraph::TakeUpperRows(uint32_t slot, size_t level) {
@@ -106,6 +117,16 @@ absl::Status HnswGraph::TakeUpperRows(uint32_t slot, size_t level) {
   }
   memory_.Level(slot) = static_cast<uint8_t>(level);
   return absl::OkStatus();
+}
+
+size_t HnswGraph::NearerThan(const QueryCode& query, std::span<const uint32_t> slots,
+                             uint32_t bound, uint32_t* near_slots, uint32_t* near_keys) const {
+  return nearer_(rows_, query, slots.data(), slots.size(), bound, near_slots, near_keys);
+}
+
+uint32_t HnswGraph::CertainSlack(const QueryCode& query) const {
+  return quantizer_.CertainSlack(query, largest_squares_.load(std::memory_order_relaxed),
+                                 settings_.euclidean);
 }
 
 uint32_t HnswGraph::KeyOf(const QueryCode& query, uint32_t slot) const {
@@ -131,6 +152,8 @@ void HnswGraph::Descend(const QueryCode& query, size_t from_level, size_t to_lev
     for (bool moved = true; moved;) {
       moved = false;
       const size_t count = LinksOf(slot, level, scratch.links);
+      ++scratch.work.nodes_visited;
+      scratch.work.codes_compared += count;
       const size_t near =
           nearer_(rows_, query, scratch.links, count, key, scratch.near_slots, scratch.near_keys);
       for (size_t at = 0; at < near; ++at) {
@@ -155,6 +178,8 @@ void HnswGraph::WalkLevel(const QueryCode& query, size_t ef, size_t level, uint3
     const LinkList list = ListOf(slot, level);
     const size_t fresh = scratch.visited.KeepFresh(
         list.Count(), [&list](size_t at) { return list.At(at); }, scratch.fresh);
+    ++scratch.work.nodes_visited;
+    scratch.work.codes_compared += fresh;
     if (fresh == 0) continue;
     // While the distances are computed, what will most likely be expanded next is fetched.
     if (level == 0 && pool.next() < pool.size()) FetchLinks(pool.slot(pool.next()));

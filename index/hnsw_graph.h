@@ -13,6 +13,7 @@
 #include "index/checkpoint_codec.h"
 #include "index/code_kernels.h"
 #include "index/quantizer.h"
+#include "index/scale_watch.h"
 #include "index/slot_memory.h"
 #include "index/upper_levels.h"
 #include "index/walk_scratch.h"
@@ -66,6 +67,19 @@ class HnswGraph {
   // Fills scratch.pool with about the `ef` nearest slots to a query, of every state; those that are
   // inserted meanwhile may be missing. Nothing when the graph is empty.
   void Walk(const QueryCode& query, size_t ef, WalkScratch& scratch) const;
+
+  // As NearerFunction, of at most kRowsMax slots that were placed; both arrays must have room for
+  // 16 more.
+  size_t NearerThan(const QueryCode& query, std::span<const uint32_t> slots, uint32_t bound,
+                    uint32_t* near_slots, uint32_t* near_keys) const;
+
+  // How much nearer by key a slot must be than another so that its vector is the nearer one for
+  // certain, unless one of the two is coarse (index/quantizer.h).
+  uint32_t CertainSlack(const QueryCode& query) const;
+  bool IsCoarse(uint32_t slot) const { return memory_.Coarse(slot) != 0; }
+
+  // Whether the scale of the codes still fits.
+  const ScaleWatch& scale_watch() const { return scale_watch_; }
 
   // Links what pointed to condemned slots past them, on all levels of `slot`. Where too little lies
   // beyond them, it is linked anew.
@@ -165,6 +179,7 @@ class HnswGraph {
     return {.links = row + 1, .links_max = settings_.m, .word_count = row};
   }
 
+  EncodedRow Encode(uint32_t slot, std::span<const float> vector);
   absl::Status TakeUpperRows(uint32_t slot, size_t level);
   void FetchLinks(uint32_t slot) const;
   void Descend(const QueryCode& query, size_t from_level, size_t to_level, uint32_t& slot,
@@ -192,12 +207,14 @@ class HnswGraph {
 
   const GraphSettings settings_;
   const Quantizer quantizer_;
+  ScaleWatch scale_watch_;
   SlotMemory memory_;
   UpperLevels upper_;
   const CodeRows rows_;
   const NearerFunction nearer_;
   std::atomic<uint64_t> entry_{kNoEntry};
   std::atomic<size_t> slot_end_{0};
+  std::atomic<float> largest_squares_{0};  // Of any row there ever was.
 };
 
 }  // namespace simile::index_internal

@@ -64,7 +64,7 @@ absl::Status HnswGraph::ImportChunk(size_t chunk, const SlotsRecord& record) {
 void HnswGraph::AdoptSlot(uint32_t slot) {
   const std::span vector(memory_.Vector(slot), settings_.dimension);
   if (ChecksumOf(vector) != memory_.Checksum(slot)) SetState(slot, State::kDead);
-  memory_.Squares(slot) = quantizer_.EncodeRow(vector.data(), memory_.Code(slot));
+  Encode(slot, vector);
   uint32_t links[kRowsMax];
   for (size_t level = 0; level <= LevelOf(slot); ++level) {
     const LinkList list = ListOf(slot, level);

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <new>
 #include <optional>
-#include <unordered_set>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+#include "index/code_scan.h"
 #include "index/distance.h"
 #include "index/graph_files.h"
 #include "index/graph_repair.h"
@@ -13,20 +14,24 @@
 #include "index/label_slots.h"
 #include "index/mutex.h"
 #include "index/reader_epochs.h"
+#include "index/search_costs.h"
 #include "index/top_k.h"
 
 namespace simile {
 
+using index_internal::CodeScan;
 using index_internal::GraphFiles;
 using index_internal::GraphRepair;
 using index_internal::HnswGraph;
 using index_internal::kFarthestKey;
+using index_internal::kRowsMax;
 using index_internal::LabelSlots;
 using index_internal::Manifest;
 using index_internal::Mutex;
 using index_internal::MutexLock;
 using index_internal::Quantizer;
 using index_internal::ReaderEpochs;
+using index_internal::SearchCosts;
 using index_internal::WalkScratch;
 
 namespace {
@@ -54,6 +59,15 @@ size_t RerankedPerNeighbor(CodeFormat codes) {
   return 1;
 }
 
+// While a vector is being replaced, both of its places are live for a moment; the nearer one
+// counts. Keeps at most k.
+void KeepFirstOfEach(std::vector<Neighbor>& found, size_t k) {
+  absl::flat_hash_set<uint64_t> seen;
+  seen.reserve(found.size());
+  std::erase_if(found, [&](const Neighbor& one) { return !seen.insert(one.label).second; });
+  if (found.size() > k) found.resize(k);
+}
+
 }  // namespace
 
 class HnswIndex::State {
@@ -67,7 +81,8 @@ class HnswIndex::State {
                 .m = settings.m,
                 .ef_construction = settings.ef_construction},
                quantizer, files_.Vectors()),
-        repair_(graph_, epochs_) {}
+        repair_(graph_, epochs_),
+        costs_(SearchCosts::Of(quantizer, is_euclidean())) {}
 
   // Removes what is in the directory; before anything else.
   void Clear() {
@@ -91,9 +106,15 @@ class HnswIndex::State {
   void RepairSome();
   void LinkLonely();
   size_t RerankedCount(size_t k) const;
-  std::vector<Neighbor> SearchGraph(const float* query, size_t k, size_t ef);
+  bool ShouldScan(const SearchOptions& options, size_t ef) const;
+  std::vector<Neighbor> SearchGraph(const float* query, size_t k, size_t ef, WalkScratch& scratch);
   std::vector<Neighbor> Reranked(const float* query, size_t k, WalkScratch& scratch) const;
-  std::vector<Neighbor> ScanAll(const float* query, const SearchOptions& options) const;
+  std::vector<Neighbor> NearestOf(const float* query, size_t count, std::span<const uint32_t> slots,
+                                  WalkScratch& scratch) const;
+  template <typename Take>
+  void ForLiveSlots(const LabelFilter* filter, Take take) const;
+  std::vector<Neighbor> ScanAll(const float* query, const SearchOptions& options,
+                                WalkScratch& scratch) const;
 
   const IndexSettings settings_;
   const DistanceKernel kernel_;
@@ -102,6 +123,7 @@ class HnswIndex::State {
   ReaderEpochs epochs_;
   HnswGraph graph_;
   GraphRepair repair_;
+  const SearchCosts costs_;
   LabelSlots label_slots_;
 
   // Upserts that run now: each may have its vector at two places for a moment.
@@ -176,29 +198,39 @@ absl::StatusOr<SearchAnswer> HnswIndex::State::Search(std::span<const float> que
   const size_t live = label_slots_.size();
   const size_t wanted = std::min(options.k, live);
   SearchAnswer answer;
+  WalkScratch& scratch = WalkScratch::OfThisThread();
+  scratch.work = {};
+  graph_.quantizer().EncodeQuery(prepared->data(), scratch.query);
   const ReaderEpochs::Visit visit(epochs_);
-  bool scan = options.exact || options.filter != nullptr;
   size_t ef = options.ef_search != 0 ? options.ef_search : settings_.ef_search;
   ef = std::max(ef, options.k);
+  bool scan = ShouldScan(options, ef);
   for (; !scan; ef *= kWider) {
     // A walk to everything there is costs more than looking at everything.
     scan = ef >= live;
     if (scan) break;
-    answer.neighbors = SearchGraph(prepared->data(), options.k, ef);
+    answer.neighbors = SearchGraph(prepared->data(), options.k, ef, scratch);
     if (answer.neighbors.size() >= wanted) break;
   }
-  if (scan) answer.neighbors = ScanAll(prepared->data(), options);
+  if (scan) answer.neighbors = ScanAll(prepared->data(), options, scratch);
   answer.exact = scan;
   answer.strategy = scan ? SearchStrategy::kExactScan : SearchStrategy::kGraph;
+  answer.work = scratch.work;
   for (Neighbor& neighbor : answer.neighbors) {
     neighbor.distance = kernel_.ToDistance(neighbor.distance);
   }
   return answer;
 }
 
-std::vector<Neighbor> HnswIndex::State::SearchGraph(const float* query, size_t k, size_t ef) {
-  WalkScratch& scratch = WalkScratch::OfThisThread();
-  graph_.quantizer().EncodeQuery(query, scratch.query);
+bool HnswIndex::State::ShouldScan(const SearchOptions& options, size_t ef) const {
+  if (options.exact || options.filter != nullptr) return true;
+  if (options.strategy.has_value()) return *options.strategy == SearchStrategy::kExactScan;
+  const size_t live = label_slots_.size();
+  return costs_.ScanNanoseconds(live) <= costs_.WalkNanoseconds(live, ef, graph_.links_max());
+}
+
+std::vector<Neighbor> HnswIndex::State::SearchGraph(const float* query, size_t k, size_t ef,
+                                                    WalkScratch& scratch) {
   // Dead vectors take up places among the candidates.
   const size_t live = std::max<size_t>(1, label_slots_.size());
   const size_t places = ef + std::min(ef, ef * repair_.dead_count() / live);
@@ -209,7 +241,6 @@ std::vector<Neighbor> HnswIndex::State::SearchGraph(const float* query, size_t k
 // The k nearest of the walk's first candidates, by float32.
 std::vector<Neighbor> HnswIndex::State::Reranked(const float* query, size_t k,
                                                  WalkScratch& scratch) const {
-  constexpr size_t kFetchedAhead = 3;
   const size_t reranked = RerankedCount(k);
   const uint32_t slack = graph_.quantizer().KeySlack(scratch.query, is_euclidean());
   scratch.slots.clear();
@@ -225,48 +256,65 @@ std::vector<Neighbor> HnswIndex::State::Reranked(const float* query, size_t k,
       last_key = scratch.pool.key(place) + std::min(slack, kFarthestKey - scratch.pool.key(place));
     }
   }
-  const size_t count = scratch.slots.size();
-  for (size_t at = 0; at < std::min(count, kFetchedAhead); ++at) {
-    graph_.FetchVector(scratch.slots[at]);
-  }
-  std::vector<Neighbor> found;
-  found.reserve(count);
-  for (size_t at = 0; at < count; ++at) {
-    if (at + kFetchedAhead < count) graph_.FetchVector(scratch.slots[at + kFetchedAhead]);
-    const uint32_t slot = scratch.slots[at];
-    found.push_back(
-        {.label = graph_.LabelOf(slot), .distance = kernel_.Key(query, graph_.VectorOf(slot))});
-  }
-  std::ranges::sort(found, TopK::Nearer);
-  // While a vector is being replaced, both of its places are live for a moment; the nearer one
-  // counts.
-  size_t kept = 0;
-  for (size_t at = 0; at < found.size() && kept < k; ++at) {
-    const auto is_same = [&](const Neighbor& one) { return one.label == found[at].label; };
-    if (std::none_of(found.begin(), found.begin() + static_cast<ptrdiff_t>(kept), is_same)) {
-      found[kept++] = found[at];
-    }
-  }
-  found.resize(kept);
+  std::vector<Neighbor> found = NearestOf(query, scratch.slots.size(), scratch.slots, scratch);
+  KeepFirstOfEach(found, k);
   return found;
 }
 
-std::vector<Neighbor> HnswIndex::State::ScanAll(const float* query,
-                                                const SearchOptions& options) const {
-  TopK top(options.k + upserting_);
+// The `count` nearest of some slots, by float32.
+std::vector<Neighbor> HnswIndex::State::NearestOf(const float* query, size_t count,
+                                                  std::span<const uint32_t> slots,
+                                                  WalkScratch& scratch) const {
+  constexpr size_t kFetchedAhead = 3;
+  scratch.work.vectors_compared += slots.size();
+  for (const uint32_t slot : slots.first(std::min(slots.size(), kFetchedAhead))) {
+    graph_.FetchVector(slot);
+  }
+  TopK top(count);
+  for (size_t at = 0; at < slots.size(); ++at) {
+    if (at + kFetchedAhead < slots.size()) graph_.FetchVector(slots[at + kFetchedAhead]);
+    top.Offer(graph_.LabelOf(slots[at]), kernel_.Key(query, graph_.VectorOf(slots[at])));
+  }
+  return top.Take();
+}
+
+// Calls `take` with blocks of the slots that a scan has to look at.
+template <typename Take>
+void HnswIndex::State::ForLiveSlots(const LabelFilter* filter, Take take) const {
+  uint32_t block[kRowsMax];
+  size_t count = 0;
   const size_t end = graph_.slot_end();
   for (size_t at = 0; at < end; ++at) {
     const auto slot = static_cast<uint32_t>(at);
     if (!graph_.IsLive(slot)) continue;
-    const uint64_t label = graph_.LabelOf(slot);
-    if (options.filter != nullptr && !options.filter->Contains(label)) continue;
-    top.Offer(label, kernel_.Key(query, graph_.VectorOf(slot)));
+    if (filter != nullptr && !filter->Contains(graph_.LabelOf(slot))) continue;
+    block[count++] = slot;
+    if (count < kRowsMax) continue;
+    take(std::span<const uint32_t>(block, count));
+    count = 0;
   }
-  std::vector<Neighbor> hits = top.Take();
-  std::unordered_set<uint64_t> seen;
-  std::erase_if(hits, [&seen](const Neighbor& hit) { return !seen.insert(hit.label).second; });
-  if (hits.size() > options.k) hits.resize(options.k);
-  return hits;
+  if (count > 0) take(std::span<const uint32_t>(block, count));
+}
+
+std::vector<Neighbor> HnswIndex::State::ScanAll(const float* query, const SearchOptions& options,
+                                                WalkScratch& scratch) const {
+  // Vectors that are being replaced may be met twice; then there must be room for both.
+  for (size_t room = options.k + upserting_;; room *= 2) {
+    std::vector<uint32_t> slots;
+    if (settings_.codes == CodeFormat::kFloat32) {
+      ForLiveSlots(options.filter, [&](std::span<const uint32_t> block) {
+        slots.insert(slots.end(), block.begin(), block.end());
+      });
+    } else {
+      CodeScan scan(graph_, scratch.query, room, scratch);
+      ForLiveSlots(options.filter, [&](std::span<const uint32_t> block) { scan.Offer(block); });
+      slots = scan.Take();
+    }
+    std::vector<Neighbor> found = NearestOf(query, room, slots, scratch);
+    const bool are_all = found.size() < room;
+    KeepFirstOfEach(found, options.k);
+    if (are_all || found.size() == options.k) return found;
+  }
 }
 
 absl::StatusOr<CheckpointReport> HnswIndex::State::Checkpoint(uint64_t sequence) {
@@ -324,6 +372,7 @@ IndexStatistics HnswIndex::State::Statistics() const {
   const bool is_mapped = graph_.memory().files() != nullptr && graph_.memory().FilesStatus().ok();
   return {.vector_count = label_slots_.size(),
           .removed_count = repair_.dead_count(),
+          .is_scale_stale = graph_.scale_watch().is_stale(),
           .memory = {.links = slots * graph_.bytes_per_slot() - code_bytes + graph_.upper_bytes(),
                      .codes = code_bytes,
                      .vectors = is_mapped ? 0 : vector_bytes,

@@ -104,7 +104,22 @@ int32_t Quantizer::LevelOf(float component) const {
   return 2 * std::max(half, 0) - kSq4Max;
 }
 
-float Quantizer::EncodeRow(const float* vector, std::byte* row) const {
+float Quantizer::RowErrorMax() const {
+  // Of a component a value that was rounded to a step s loses s / sqrt(12) on average, at most s/2;
+  // the more components, the closer their mean is to the average.
+  const float step = format_ == CodeFormat::kSq8 ? 1 : 2;
+  const auto dimension = static_cast<float>(dimension_);
+  const float average = step * std::sqrt(dimension / 12);
+  // Where many are clipped, that is lost beside.
+  const float more = format_ == CodeFormat::kSq8 ? 1.0f : 1.25f;
+  return more * std::min(1 + 4 / std::sqrt(dimension), std::sqrt(3.0f)) * average;
+}
+
+double Quantizer::clipped_share() const {
+  return format_ == CodeFormat::kSq4 ? kSq4Clipped : kSq8Clipped;
+}
+
+EncodedRow Quantizer::EncodeRow(const float* vector, std::byte* row) const {
   std::memset(row, 0, row_bytes_);
   if (format_ == CodeFormat::kFloat32) {
     std::memcpy(row, vector, dimension_ * sizeof(float));
@@ -112,13 +127,20 @@ float Quantizer::EncodeRow(const float* vector, std::byte* row) const {
     for (size_t at = 0; at < dimension_; ++at) {
       squares += static_cast<double>(vector[at]) * vector[at];
     }
-    return static_cast<float>(squares);
+    return {.squares = static_cast<float>(squares)};
   }
   auto* bytes = reinterpret_cast<uint8_t*>(row);
+  const float half_range = static_cast<float>(format_ == CodeFormat::kSq8 ? kInt8Max : kSq4Max) / 2;
   int64_t squares = 0;
+  float lost_squares = 0;
+  size_t in_upper_half = 0;
   for (size_t at = 0; at < dimension_; ++at) {
     const int32_t level = LevelOf(vector[at]);
+    const float exact = vector[at] * scale_;
+    const float lost = exact - static_cast<float>(level);
     squares += static_cast<int64_t>(level) * level;
+    lost_squares += lost * lost;
+    in_upper_half += std::fabs(exact) > half_range ? 1 : 0;
     if (format_ == CodeFormat::kSq8) {
       bytes[at] = static_cast<uint8_t>(level + kSq8Middle);
     } else {
@@ -126,7 +148,10 @@ float Quantizer::EncodeRow(const float* vector, std::byte* row) const {
       bytes[Sq4Place(at)] |= static_cast<uint8_t>(IsInHighHalf(at) ? half << 4 : half);
     }
   }
-  return static_cast<float>(squares);
+  const float error_max = RowErrorMax();
+  return {.squares = static_cast<float>(squares),
+          .is_coarse = !(lost_squares <= error_max * error_max),
+          .in_upper_half = in_upper_half};
 }
 
 void Quantizer::EncodeQuery(const float* vector, QueryCode& query) const {
@@ -140,6 +165,7 @@ void Quantizer::EncodeQuery(const float* vector, QueryCode& query) const {
   query.squares = static_cast<float>(squares * scale_ * scale_);
   query.offset = 0;
   query.ratio = 1;
+  query.error = 0;
   if (format_ == CodeFormat::kFloat32) {
     std::memcpy(query.components.data(), vector, dimension_ * sizeof(float));
     return;
@@ -147,11 +173,15 @@ void Quantizer::EncodeQuery(const float* vector, QueryCode& query) const {
   const float own_scale = largest > 0 ? static_cast<float>(kInt8Max) / largest : 1;
   query.ratio = scale_ / own_scale;
   int32_t sum = 0;
+  float lost_squares = 0;
   for (size_t at = 0; at < dimension_; ++at) {
     const int32_t level = Rounded(vector[at] * own_scale, kInt8Max);
+    const float lost = vector[at] * own_scale - static_cast<float>(level);
     Int8Components(query)[at] = static_cast<int8_t>(level);
     sum += level;
+    lost_squares += lost * lost;
   }
+  query.error = std::sqrt(lost_squares);
   query.offset = (format_ == CodeFormat::kSq8 ? kSq8Middle : kSq4Max) * sum;
 }
 
@@ -165,11 +195,30 @@ uint32_t Quantizer::KeySlack(const QueryCode& query, bool euclidean) const {
   return KeyOfSquaredDistance(euclidean ? 2 * query.ratio * slack : slack);
 }
 
+uint32_t Quantizer::CertainSlack(const QueryCode& query, float largest_squares,
+                                 bool euclidean) const {
+  // With v and q the vector and the query in units of their codes, and v' and q' these:
+  // |qv - q'v'| <= |q - q'| |v'| + |q| |v - v'|, and |v|^2 differs from |v'|^2 by no more than
+  // |v - v'| (2 |v'| + |v - v'|).
+  const float row_error = RowErrorMax();
+  const float row_length = std::sqrt(largest_squares);
+  const float own_length = std::sqrt(query.squares) / query.ratio;
+  float off = query.error * row_length + own_length * row_error;
+  if (euclidean) {
+    // Keys of distances are computed in float32.
+    off = 2 * query.ratio * off + row_error * (2 * row_length + row_error) +
+          0x1p-20f * (query.squares + largest_squares);
+  }
+  // Either of the two rows may be off.
+  return KeyOfSquaredDistance(2 * off) + 2;
+}
+
 void Quantizer::QueryOfRow(const std::byte* row, float squares, QueryCode& query) const {
   query.components.resize(QueryBytes(format_, row_bytes_));
   query.squares = squares;
   query.offset = 0;
   query.ratio = 1;
+  query.error = 0;
   if (format_ == CodeFormat::kFloat32) {
     std::memcpy(query.components.data(), row, row_bytes_);
     return;

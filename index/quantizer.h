@@ -9,6 +9,13 @@
 
 namespace simile::index_internal {
 
+// What EncodeRow says about a row, in units of codes.
+struct EncodedRow {
+  float squares = 0;         // Sum of squares of the codes.
+  bool is_coarse = false;    // Rounding took more than RowErrorMax().
+  size_t in_upper_half = 0;  // Components in the upper half of the range or beyond it.
+};
+
 // Turns vectors into rows of codes and queries, by one scale for all components: it keeps the
 // largest component of all but a few at the end of the range, the others are clipped. On sentence
 // embeddings one scale loses nothing that re-ranking a few more candidates does not bring back
@@ -27,11 +34,19 @@ class Quantizer {
             const CodeKernels& kernels = AllCodeKernels().front());
 
   CodeFormat format() const { return format_; }
+  size_t dimension() const { return dimension_; }
   size_t row_bytes() const { return row_bytes_; }
   float scale() const { return scale_; }
 
-  // Writes a row of row_bytes() and returns its sum of squares in units of codes.
-  float EncodeRow(const float* vector, std::byte* row) const;
+  // Writes a row of row_bytes().
+  EncodedRow EncodeRow(const float* vector, std::byte* row) const;
+
+  // The length of what rounding may take from a vector before its row is called coarse: what it
+  // takes from nearly all that are like the sample.
+  float RowErrorMax() const;
+
+  // Of components, how many may lie outside of the range before the scale is too fine.
+  double clipped_share() const;
 
   // A query with the full range of its own components, so that less of it is rounded away.
   void EncodeQuery(const float* vector, QueryCode& query) const;
@@ -39,6 +54,11 @@ class Quantizer {
   // How far two rows that are equally near to the query may lie apart by key: twice the standard
   // deviation of what rounding does to their product. 0 for float32.
   uint32_t KeySlack(const QueryCode& query, bool euclidean) const;
+
+  // How much nearer by key than another a row must be so that its vector is the nearer one for
+  // certain. Of rows that are not coarse, with sums of squares up to `largest_squares`. For integer
+  // codes.
+  uint32_t CertainSlack(const QueryCode& query, float largest_squares, bool euclidean) const;
 
   // A row as a query: keys under queries made of rows compare with each other.
   void QueryOfRow(const std::byte* row, float squares, QueryCode& query) const;

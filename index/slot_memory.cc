@@ -35,6 +35,7 @@ SlotMemory::SlotMemory(const SlotShape& shape, std::unique_ptr<const VectorFiles
       states_(LayOut(1)),
       locks_(LayOut(1)),
       levels_(LayOut(1)),
+      coarse_(LayOut(1)),
       files_(std::move(files)),
       slots_per_step_(SlotsPerStep()),
       chunks_(std::make_unique<std::byte*[]>(kChunksMax)),

@@ -32,7 +32,7 @@ struct SlotShape {
 //   | squares   65,536 float: |code|^2, for Euclidean distances                |
 //   | upper     65,536 u32: first row in UpperLevels                           |
 //   | checksums 65,536 u32: CRC-32C of the vector, when it has a file          |
-//   | counts, states, locks, levels   65,536 u8 each                           |
+//   | counts, states, locks, levels, coarse   65,536 u8 each                   |
 //   +--------------------------------------------------------------------------+
 //
 // The vectors may be mapped from files. For each chunk two marks tell a checkpoint what has changed
@@ -83,6 +83,7 @@ class SlotMemory {
   uint8_t& State(uint32_t slot) const { return *As<uint8_t>(At(slot, states_, 1)); }
   uint8_t& Lock(uint32_t slot) const { return *As<uint8_t>(At(slot, locks_, 1)); }
   uint8_t& Level(uint32_t slot) const { return *As<uint8_t>(At(slot, levels_, 1)); }
+  uint8_t& Coarse(uint32_t slot) const { return *As<uint8_t>(At(slot, coarse_, 1)); }
 
   // For kernels, which compute addresses themselves.
   std::byte* const* chunks() const { return chunks_.get(); }
@@ -91,7 +92,7 @@ class SlotMemory {
   const SlotShape& shape() const { return shape_; }
 
   // Without vectors, which a store may hold as well.
-  size_t bytes_per_slot() const { return shape_.code_bytes + links_bytes_ + 8 + 4 + 4 + 4 + 4; }
+  size_t bytes_per_slot() const { return shape_.code_bytes + links_bytes_ + 8 + 4 + 4 + 4 + 5; }
 
  private:
   std::byte* At(uint32_t slot, size_t offset, size_t bytes) const {
@@ -114,7 +115,7 @@ class SlotMemory {
   const size_t links_bytes_;
   size_t chunk_bytes_ = 0;
   const size_t codes_, links_, vectors_, labels_, squares_, upper_, checksums_, counts_, states_,
-      locks_, levels_;
+      locks_, levels_, coarse_;
   const std::unique_ptr<const VectorFiles> files_;
   const size_t slots_per_step_;
   // Entries are written once, before the first slot of the chunk is known to anybody.

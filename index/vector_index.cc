@@ -3,6 +3,7 @@
 #include "fmt/format.h"
 #include "index/auto_index.h"
 #include "index/flat_index.h"
+#include "index/graph_files.h"
 #include "index/hnswlib_index.h"
 
 namespace simile {
@@ -23,6 +24,10 @@ absl::StatusOr<uint64_t> VectorIndex::Restore(size_t /*threads*/) {
 
 absl::StatusOr<CheckpointReport> VectorIndex::Checkpoint(uint64_t /*sequence*/) {
   return CheckpointReport{};
+}
+
+bool HasCheckpoint(const std::string& directory) {
+  return index_internal::GraphFiles::HasManifest(directory);
 }
 
 absl::StatusOr<std::unique_ptr<VectorIndex>> NewVectorIndex(const IndexSettings& settings) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,21 +31,31 @@ struct Neighbor {
   float distance = 0;  // In the metric's unit (index/metric.h); smaller is nearer.
 };
 
+// How a search is answered.
+enum class SearchStrategy { kExactScan, kGraph };
+
 struct SearchOptions {
   size_t k = 10;         // Neighbors wanted, at least 1.
   size_t ef_search = 0;  // Size of the graph's candidate list; 0: the index's own. Raised to k.
   bool exact = false;    // True: compare with every vector.
   const LabelFilter* filter = nullptr;  // Not owned; null: every label may be returned.
+  // For comparisons: this strategy and no other, where the engine has it. Else the cheaper one.
+  std::optional<SearchStrategy> strategy;
 };
 
-// How a search was answered.
-enum class SearchStrategy { kExactScan, kGraph };
+// What a search looked at.
+struct SearchWork {
+  size_t nodes_visited = 0;  // Whose links were followed.
+  size_t codes_compared = 0;
+  size_t vectors_compared = 0;  // By float32 components.
+};
 
 struct SearchAnswer {
   std::vector<Neighbor> neighbors;  // Nearest first; equal distances by label. At most k.
   SearchStrategy strategy = SearchStrategy::kExactScan;
   bool exact = true;     // True when no nearer vector can have been missed.
   bool complete = true;  // True when there are min(k, vectors that pass the filter) neighbors.
+  SearchWork work;
 };
 
 // Estimates of the bytes an index holds, by what they are for.
@@ -61,8 +72,9 @@ struct IndexMemory {
 };
 
 struct IndexStatistics {
-  size_t vector_count = 0;   // Vectors that a search can find.
-  size_t removed_count = 0;  // Removed vectors whose memory is not yet free.
+  size_t vector_count = 0;      // Vectors that a search can find.
+  size_t removed_count = 0;     // Removed vectors whose memory is not yet free.
+  bool is_scale_stale = false;  // Codes fit recent vectors badly; an index anew would learn better.
   IndexMemory memory;
 };
 
@@ -96,6 +108,11 @@ class VectorIndex {
   // the query is zero under the cosine metric.
   virtual absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
                                               const SearchOptions& options) const = 0;
+
+  // Lets the scale of codes be learnt from `vectors`, end to end, which are typical of those that
+  // will come; on an empty index, before all else, alone. Too few are not looked at, and engines
+  // without codes need none.
+  virtual void LearnFrom(std::span<const float> /*vectors*/) {}
 
   // Takes up what the last checkpoint left, with `threads` threads; on an empty index, before all
   // else, alone. Returns the sequence that was given to it: the changes up to it are there, and
@@ -135,6 +152,9 @@ struct IndexSettings {
   std::string directory;
   uint64_t identity = 0;  // Files of an index of another identity, or other settings, are refused.
 };
+
+// Whether a checkpoint that was finished lies in the directory, of whatever index.
+bool HasCheckpoint(const std::string& directory);
 
 // An empty index. InvalidArgument when a setting is out of its range.
 absl::StatusOr<std::unique_ptr<VectorIndex>> NewVectorIndex(const IndexSettings& settings);

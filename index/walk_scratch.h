@@ -7,6 +7,7 @@
 
 #include "index/candidate_pool.h"
 #include "index/code_kernels.h"
+#include "index/vector_index.h"
 #include "index/visited_slots.h"
 
 namespace simile::index_internal {
@@ -34,6 +35,8 @@ struct WalkScratch {
   uint32_t fresh[kRowsMax + 16];
   uint32_t near_slots[kRowsMax + 16];
   uint32_t near_keys[kRowsMax + 16];
+
+  SearchWork work;  // Of the walks since it was cleared.
 
   // Of inserts.
   QueryCode query;

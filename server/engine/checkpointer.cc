@@ -60,6 +60,7 @@ void Checkpointer::WriteDue() {
           collection->name(), error);
     }
     own.last_error = error;
+    collection->RebuildIndexIfStale();
   }
   progress_ = std::move(progress);
 }

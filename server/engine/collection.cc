@@ -296,6 +296,10 @@ absl::StatusOr<CheckpointReport> Collection::WriteCheckpoint() {
   return index_->WriteCheckpoint();
 }
 
+void Collection::RebuildIndexIfStale() {
+  if (state_ == CollectionState::kReady) index_->RebuildIfStale();
+}
+
 void Collection::Retire() {
   if (index_ != nullptr) index_->Retire();
 }

@@ -115,6 +115,7 @@ class Collection {
   // See CollectionIndex; false and nothing while loading or failed.
   bool HasUnwrittenChanges() const;
   absl::StatusOr<CheckpointReport> WriteCheckpoint();
+  void RebuildIndexIfStale();
 
   // Before the collection is dropped: its index gets no more files.
   void Retire();

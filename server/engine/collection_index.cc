@@ -1,6 +1,7 @@
 #include "server/engine/collection_index.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <functional>
 #include <system_error>
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/in_parallel.h"
 #include "fmt/format.h"
 #include "server/engine/catalog_numbers.h"
 #include "server/engine/errors.h"
@@ -21,32 +23,9 @@ namespace {
 constexpr uint64_t kLoadBlockLabels = 1'024;
 constexpr size_t kReplayBlockLabels = 64;
 
-// Calls work(0) to work(count - 1) from `threads` threads, until one fails or `stop` is true.
-absl::Status InParallel(uint64_t count, size_t threads, const std::atomic<bool>& stop,
-                        const std::function<absl::Status(uint64_t)>& work) {
-  std::atomic<uint64_t> next{0};
-  Mutex mutex;
-  absl::Status failure;
-  const auto run = [&] {
-    for (uint64_t at = next++; at < count && !stop; at = next++) {
-      const absl::Status done = work(at);
-      if (done.ok()) continue;
-      next = count;
-      WriteLock lock(mutex);
-      failure.Update(done);
-    }
-  };
-  std::vector<std::thread> others;
-  for (size_t thread = 1; thread < std::min<uint64_t>(threads, count); ++thread) {
-    others.emplace_back(run);
-  }
-  run();
-  for (std::thread& other : others) other.join();
-  return failure;
-}
-
-std::string DirectoryName(const IndexKind& kind) {
-  return fmt::format("engine-{}-codes-{}", CatalogNumber(kind.engine), CatalogNumber(kind.codes));
+std::string DirectoryPrefix(const IndexKind& kind) {
+  return fmt::format("engine-{}-codes-{}-build-", CatalogNumber(kind.engine),
+                     CatalogNumber(kind.codes));
 }
 
 double Seconds(const Stopwatch& watch) {
@@ -56,42 +35,62 @@ double Seconds(const Stopwatch& watch) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CollectionIndex>> CollectionIndex::Create(
-    std::string name, uint32_t collection_id, const IndexSettings& settings, Store& store) {
+    std::string name, uint32_t collection_id, const IndexSettings& settings, Store& store,
+    Options options) {
   std::unique_ptr<CollectionIndex> created(
-      new CollectionIndex(std::move(name), collection_id, settings, store));
-  const IndexKind kind{.engine = settings.engine, .codes = settings.codes};
-  auto index = NewVectorIndex(created->SettingsOf(kind));
+      new CollectionIndex(std::move(name), collection_id, settings, store, std::move(options)));
+  const Build build = created->LastBuildOf({.engine = settings.engine, .codes = settings.codes});
+  auto index = NewVectorIndex(created->SettingsOf(build));
   if (!index.ok()) return index.status();
   WriteLock lock(created->mutex_);
   created->index_ = *std::move(index);
-  created->kind_ = kind;
+  created->build_ = build;
   return created;
 }
 
 CollectionIndex::CollectionIndex(std::string name, uint32_t collection_id,
-                                 const IndexSettings& settings, Store& store)
+                                 const IndexSettings& settings, Store& store, Options options)
     : name_(std::move(name)),
       collection_id_(collection_id),
       settings_(settings),
       store_(store),
+      options_(std::move(options)),
       applied_(store) {}
 
 CollectionIndex::~CollectionIndex() { CancelRebuild(); }
 
-IndexSettings CollectionIndex::SettingsOf(const IndexKind& kind) const {
+IndexSettings CollectionIndex::SettingsOf(const Build& build) const {
   IndexSettings settings = settings_;
-  settings.engine = kind.engine;
-  settings.codes = kind.codes;
-  settings.directory = settings_.directory + "/" + DirectoryName(kind);
+  settings.engine = build.kind.engine;
+  settings.codes = build.kind.codes;
+  settings.directory =
+      fmt::format("{}/{}{}", settings_.directory, DirectoryPrefix(build.kind), build.number);
   return settings;
 }
 
-// Those of kinds that were exchanged for this one, or not finished.
-void CollectionIndex::RemoveOtherDirectories(const IndexKind& kind) const {
+// The one whose files are to be read: of those that were ever finished the newest, since it took
+// the place of the others.
+CollectionIndex::Build CollectionIndex::LastBuildOf(const IndexKind& kind) const {
+  Build last{.kind = kind};
+  const std::string prefix = DirectoryPrefix(kind);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(settings_.directory, error)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(prefix)) continue;
+    uint64_t number = 0;
+    std::from_chars(name.data() + prefix.size(), name.data() + name.size(), number);
+    if (HasCheckpoint(entry.path())) last.number = std::max(last.number, number);
+  }
+  return last;
+}
+
+// Those that another has taken the place of, or that were not finished.
+void CollectionIndex::RemoveOtherDirectories(const Build& kept) const {
+  const std::filesystem::path kept_path = SettingsOf(kept).directory;
   std::error_code error;
   std::vector<std::filesystem::path> others;
   for (const auto& entry : std::filesystem::directory_iterator(settings_.directory, error)) {
-    if (entry.path().filename() != DirectoryName(kind)) others.push_back(entry.path());
+    if (entry.path().filename() != kept_path.filename()) others.push_back(entry.path());
   }
   for (const std::filesystem::path& other : others) std::filesystem::remove_all(other, error);
 }
@@ -102,24 +101,39 @@ std::shared_ptr<VectorIndex> CollectionIndex::Get() const {
 }
 
 absl::Status CollectionIndex::Load(size_t threads, const std::atomic<bool>& stop) {
-  RemoveOtherDirectories(kind());
+  RemoveOtherDirectories(build());
   const absl::Status restored = Restore(*Get(), threads, stop);
   if (restored.ok() || stop) return absl::OkStatus();
   if (restored.code() != absl::StatusCode::kNotFound) {
     spdlog::warn("collection '{}': its index is built anew from the stored vectors, because {}",
                  name_, MessageOf(restored));
-    loaded_count_ = 0;
-    WriteLock lock(mutex_);
-    // The old one goes first: both may not have the directory.
-    index_.reset();
-    std::error_code error;
-    const IndexSettings settings = SettingsOf(kind_);
-    std::filesystem::remove_all(settings.directory, error);
-    auto fresh = NewVectorIndex(settings);
-    if (!fresh.ok()) return fresh.status();
-    index_ = *std::move(fresh);
   }
-  return Fill(*Get(), threads, stop, loaded_count_);
+  loaded_count_ = 0;
+  return BuildAnew(threads, stop);
+}
+
+absl::Status CollectionIndex::BuildAnew(size_t threads, const std::atomic<bool>& stop) {
+  const Build build = this->build();
+  const bool scan_first = build.kind.engine != IndexEngine::kFlat &&
+                          store_.DocumentCount(collection_id_) > options_.built_before_serving_max;
+  IndexSettings settings = SettingsOf({.kind = build.kind, .number = build.number + 1});
+  if (scan_first) settings.engine = IndexEngine::kFlat;
+  auto fresh = NewVectorIndex(settings);
+  if (!fresh.ok()) return fresh.status();
+  {
+    WriteLock lock(mutex_);
+    index_ = *std::move(fresh);
+    ++build_.number;
+    is_stand_in_ = scan_first;
+  }
+  RemoveOtherDirectories(this->build());
+  if (absl::Status s = Fill(*Get(), threads, stop, loaded_count_); !s.ok() || stop) return s;
+  if (!scan_first) return absl::OkStatus();
+  spdlog::info("collection '{}': a scan answers searches until the graph of {} vectors is built",
+               name_, loaded_count_.load());
+  WriteLock begin(rebuilder_mutex_);
+  BeginRebuild(build.kind, [] { return absl::OkStatus(); });
+  return absl::OkStatus();
 }
 
 absl::Status CollectionIndex::Restore(VectorIndex& index, size_t threads,
@@ -160,7 +174,7 @@ absl::Status CollectionIndex::Replay(VectorIndex& index, std::span<const uint64_
     return absl::OkStatus();
   };
   const uint64_t blocks = (labels.size() + kReplayBlockLabels - 1) / kReplayBlockLabels;
-  return InParallel(blocks, threads, stop, [&](uint64_t block) {
+  return InParallel(blocks, threads, &stop, [&](uint64_t block) {
     const size_t first = block * kReplayBlockLabels;
     const size_t count = std::min(kReplayBlockLabels, labels.size() - first);
     return store_.ReadVectors(collection_id_, labels.subspan(first, count), change);
@@ -169,6 +183,7 @@ absl::Status CollectionIndex::Replay(VectorIndex& index, std::span<const uint64_
 
 absl::Status CollectionIndex::Fill(VectorIndex& index, size_t threads,
                                    const std::atomic<bool>& stop, std::atomic<uint64_t>& count) {
+  const bool is_beside_another = &stop == &cancel_rebuild_;
   const uint64_t end_label = store_.EndLabel(collection_id_);
   const auto put = [&](uint64_t label, std::span<const float> vector) {
     // Half a range is no error: the caller sees the flag itself.
@@ -177,7 +192,10 @@ absl::Status CollectionIndex::Fill(VectorIndex& index, size_t threads,
     return index.Upsert(label, vector);
   };
   const uint64_t blocks = (end_label + kLoadBlockLabels - 1) / kLoadBlockLabels;
-  return InParallel(blocks, threads, stop, [&](uint64_t block) {
+  return InParallel(blocks, threads, &stop, [&](uint64_t block) {
+    if (is_beside_another && options_.check_memory) {
+      if (absl::Status s = options_.check_memory(); !s.ok()) return s;
+    }
     const uint64_t first = block * kLoadBlockLabels;
     return store_.ScanVectors(collection_id_, first, std::min(first + kLoadBlockLabels, end_label),
                               put);
@@ -206,9 +224,11 @@ absl::StatusOr<CheckpointReport> CollectionIndex::WriteCheckpoint() {
 }
 
 void CollectionIndex::Retire() {
+  {
+    WriteLock lock(checkpoint_mutex_);
+    is_retired_ = true;
+  }
   CancelRebuild();
-  WriteLock lock(checkpoint_mutex_);
-  is_retired_ = true;
 }
 
 }  // namespace simile

@@ -35,18 +35,27 @@ struct RebuildProgress {
 
 // The index of a collection: made true from the store when the server starts, by its own files and
 // the changes that came later or, where those do not serve, by every vector; and written to its
-// files again and again. Another kind of index can take its place while searches
-// and changes go on.
+// files again and again. Another index can take its place while searches and changes go on: of
+// another kind when somebody wants it, of the same when vectors have drifted away from what the
+// scale of its codes was learnt from, and in the place of a scan, which serves while many vectors
+// are being built into a graph anew.
 //
 // Thread safety: all methods may be called together; Load once, before changes.
 class CollectionIndex {
  public:
+  struct Options {
+    // What takes longer to build than one likes to wait is built while a scan serves.
+    uint64_t built_before_serving_max = 10'000;
+    // Asked again and again while an index is being built beside another; an error ends that.
+    std::function<absl::Status()> check_memory;
+  };
+
   // Errors as of NewVectorIndex. `name` is for messages. The directory of `settings` is the
-  // collection's; each kind of index has one in it.
+  // collection's; each index has one in it.
   static absl::StatusOr<std::unique_ptr<CollectionIndex>> Create(std::string name,
                                                                  uint32_t collection_id,
                                                                  const IndexSettings& settings,
-                                                                 Store& store);
+                                                                 Store& store, Options options);
 
   ~CollectionIndex();
   CollectionIndex(const CollectionIndex&) = delete;
@@ -57,7 +66,8 @@ class CollectionIndex {
   // To be held by whoever changes vectors in the store, from before that until Get() has them.
   AppliedSequence::Change BeginChange() { return AppliedSequence::Change(applied_); }
 
-  // Fills the index with `threads` threads. `stop` is polled; true ends early, which is no error.
+  // Fills the index with `threads` threads, or a scan in its place, until it is built. `stop` is
+  // polled; true ends early, which is no error.
   absl::Status Load(size_t threads, const std::atomic<bool>& stop);
 
   // Vectors that Load has put into the index.
@@ -78,6 +88,9 @@ class CollectionIndex {
   // else when the index is of the kind already.
   void Rebuild(const IndexKind& kind, std::function<absl::Status()> commit);
 
+  // Builds the index anew, as Rebuild does, when its scale has become stale.
+  void RebuildIfStale();
+
   // Returns when nothing is being built any more.
   void CancelRebuild();
 
@@ -88,31 +101,48 @@ class CollectionIndex {
   std::string rebuild_failure() const;
 
  private:
+  // One index of a kind after another, each with a directory of its own.
+  struct Build {
+    IndexKind kind;
+    uint64_t number = 0;
+
+    bool operator==(const Build&) const = default;
+  };
+
   CollectionIndex(std::string name, uint32_t collection_id, const IndexSettings& settings,
-                  Store& store);
+                  Store& store, Options options);
 
   absl::Status Restore(VectorIndex& index, size_t threads, const std::atomic<bool>& stop);
   absl::Status Replay(VectorIndex& index, std::span<const uint64_t> labels, size_t threads,
                       const std::atomic<bool>& stop);
   absl::Status Fill(VectorIndex& index, size_t threads, const std::atomic<bool>& stop,
                     std::atomic<uint64_t>& count);
-  IndexSettings SettingsOf(const IndexKind& kind) const;
-  void RemoveOtherDirectories(const IndexKind& kind) const;
-  absl::Status BuildAndExchange(const IndexKind& kind, const std::function<absl::Status()>& commit);
+  absl::Status BuildAnew(size_t threads, const std::atomic<bool>& stop);
+  absl::Status LearnScale(VectorIndex& index) const;
+  IndexSettings SettingsOf(const Build& build) const;
+  Build LastBuildOf(const IndexKind& kind) const;
+  Build build() const;
+  void RemoveOtherDirectories(const Build& kept) const;
+  void BeginRebuild(const IndexKind& kind, std::function<absl::Status()> commit)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(rebuilder_mutex_);
+  void RunRebuild(const Build& build, const std::function<absl::Status()>& commit);
+  absl::Status BuildAndExchange(const Build& build, const std::function<absl::Status()>& commit);
   absl::Status CatchUp(VectorIndex& index, uint64_t& sequence);
-  absl::Status Exchange(const IndexKind& kind, std::shared_ptr<VectorIndex> index,
-                        uint64_t sequence, const std::function<absl::Status()>& commit);
+  absl::Status Exchange(const Build& build, std::shared_ptr<VectorIndex> index, uint64_t sequence,
+                        const std::function<absl::Status()>& commit);
 
   const std::string name_;
   const uint32_t collection_id_;
   const IndexSettings settings_;  // Apart from the kind, which may change.
   Store& store_;
+  const Options options_;
   AppliedSequence applied_;
   std::atomic<uint64_t> loaded_count_{0};
 
   mutable Mutex mutex_;
   std::shared_ptr<VectorIndex> index_ ABSL_GUARDED_BY(mutex_);
-  IndexKind kind_ ABSL_GUARDED_BY(mutex_);
+  Build build_ ABSL_GUARDED_BY(mutex_);
+  bool is_stand_in_ ABSL_GUARDED_BY(mutex_) = false;  // A scan, until the build is there.
   std::optional<IndexKind> rebuild_kind_ ABSL_GUARDED_BY(mutex_);
   std::string rebuild_failure_ ABSL_GUARDED_BY(mutex_);
 

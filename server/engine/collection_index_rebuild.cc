@@ -14,50 +14,86 @@ namespace {
 // So few changes are made again while writers wait for the exchange.
 constexpr size_t kFewChanges = 128;
 
+// Vectors that a scale is learnt from: some that follow each other, from many places.
+constexpr uint64_t kSampleBlocks = 256;
+constexpr uint64_t kSampleBlockLabels = 32;
+
 // Half of the cores: searches and writes go on meanwhile.
 size_t RebuildThreads() { return std::max<size_t>(1, std::thread::hardware_concurrency() / 2); }
 
 }  // namespace
 
-IndexKind CollectionIndex::kind() const {
+IndexKind CollectionIndex::kind() const { return build().kind; }
+
+CollectionIndex::Build CollectionIndex::build() const {
   ReadLock lock(mutex_);
-  return kind_;
+  return build_;
 }
 
 void CollectionIndex::Rebuild(const IndexKind& kind, std::function<absl::Status()> commit) {
+  {
+    ReadLock lock(mutex_);
+    // It is what is being built.
+    if (kind == build_.kind && rebuild_kind_ == kind) return;
+  }
   CancelRebuild();
   WriteLock begin(rebuilder_mutex_);
   {
+    ReadLock lock(mutex_);
+    if ((kind == build_.kind && !is_stand_in_) || rebuild_kind_.has_value()) return;
+  }
+  BeginRebuild(kind, std::move(commit));
+}
+
+void CollectionIndex::RebuildIfStale() {
+  if (!Get()->Statistics().is_scale_stale) return;
+  WriteLock begin(rebuilder_mutex_);
+  {
+    ReadLock checkpoint_lock(checkpoint_mutex_);
+    ReadLock lock(mutex_);
+    if (is_retired_ || rebuild_kind_.has_value()) return;
+  }
+  spdlog::info(
+      "collection '{}': its vectors no longer fit the scale of its codes; the index is built anew",
+      name_);
+  BeginRebuild(kind(), [] { return absl::OkStatus(); });
+}
+
+void CollectionIndex::BeginRebuild(const IndexKind& kind, std::function<absl::Status()> commit) {
+  Build next;
+  {
     WriteLock lock(mutex_);
-    if (kind == kind_ || rebuild_kind_.has_value()) return;
     rebuild_kind_ = kind;
     rebuild_failure_.clear();
+    next = {.kind = kind, .number = build_.number + 1};
   }
   cancel_rebuild_ = false;
   rebuilt_count_ = 0;
   if (rebuilder_.joinable()) rebuilder_.join();
-  rebuilder_ = std::thread([this, kind, commit = std::move(commit)] {
-    const Stopwatch watch;
-    const absl::Status exchanged = BuildAndExchange(kind, commit);
-    const double seconds = std::chrono::duration<double>(watch.Elapsed()).count();
-    {
-      WriteLock lock(checkpoint_mutex_);
-      changes_needed_after_.reset();
-    }
-    RemoveOtherDirectories(this->kind());
-    if (exchanged.ok()) {
-      spdlog::info("collection '{}': the index was exchanged for another kind in {:.2f} s", name_,
-                   seconds);
-    } else if (cancel_rebuild_) {
-      spdlog::info("collection '{}': building another kind of index was cancelled", name_);
-    } else {
-      spdlog::warn("collection '{}': the index could not be exchanged: {}", name_,
-                   MessageOf(exchanged));
-    }
-    WriteLock lock(mutex_);
-    rebuild_kind_.reset();
-    if (!exchanged.ok() && !cancel_rebuild_) rebuild_failure_ = MessageOf(exchanged);
-  });
+  rebuilder_ = std::thread([this, next, commit = std::move(commit)] { RunRebuild(next, commit); });
+}
+
+void CollectionIndex::RunRebuild(const Build& build, const std::function<absl::Status()>& commit) {
+  const Stopwatch watch;
+  const absl::Status exchanged = BuildAndExchange(build, commit);
+  const double seconds = std::chrono::duration<double>(watch.Elapsed()).count();
+  {
+    WriteLock lock(checkpoint_mutex_);
+    changes_needed_after_.reset();
+  }
+  RemoveOtherDirectories(this->build());
+  if (exchanged.ok()) {
+    spdlog::info("collection '{}': a new index was built in {:.2f} s and took the old one's place",
+                 name_, seconds);
+  } else if (cancel_rebuild_) {
+    spdlog::info("collection '{}': building a new index was cancelled", name_);
+  } else {
+    spdlog::warn("collection '{}': no new index could be built, the old one stays: {}", name_,
+                 MessageOf(exchanged));
+  }
+  WriteLock lock(mutex_);
+  rebuild_kind_.reset();
+  if (!exchanged.ok() && !cancel_rebuild_) rebuild_failure_ = MessageOf(exchanged);
 }
 
 void CollectionIndex::CancelRebuild() {
@@ -80,7 +116,24 @@ std::string CollectionIndex::rebuild_failure() const {
   return rebuild_failure_;
 }
 
-absl::Status CollectionIndex::BuildAndExchange(const IndexKind& kind,
+// Vectors from all over the store, old ones and new ones.
+absl::Status CollectionIndex::LearnScale(VectorIndex& index) const {
+  const uint64_t end_label = store_.EndLabel(collection_id_);
+  const uint64_t step = std::max<uint64_t>(kSampleBlockLabels, end_label / kSampleBlocks);
+  std::vector<float> sample;
+  const auto take = [&sample](uint64_t, std::span<const float> vector) {
+    sample.insert(sample.end(), vector.begin(), vector.end());
+    return absl::OkStatus();
+  };
+  for (uint64_t first = 0; first < end_label; first += step) {
+    const uint64_t end = std::min(first + kSampleBlockLabels, end_label);
+    if (absl::Status s = store_.ScanVectors(collection_id_, first, end, take); !s.ok()) return s;
+  }
+  index.LearnFrom(sample);
+  return absl::OkStatus();
+}
+
+absl::Status CollectionIndex::BuildAndExchange(const Build& build,
                                                const std::function<absl::Status()>& commit) {
   uint64_t sequence = 0;
   {
@@ -88,13 +141,14 @@ absl::Status CollectionIndex::BuildAndExchange(const IndexKind& kind,
     sequence = applied_.Covered();
     changes_needed_after_ = sequence;
   }
-  auto made = NewVectorIndex(SettingsOf(kind));
+  auto made = NewVectorIndex(SettingsOf(build));
   if (!made.ok()) return made.status();
   std::shared_ptr<VectorIndex> index = *std::move(made);
+  if (absl::Status s = LearnScale(*index); !s.ok()) return s;
   const absl::Status filled = Fill(*index, RebuildThreads(), cancel_rebuild_, rebuilt_count_);
   if (!filled.ok()) return filled;
   if (absl::Status s = CatchUp(*index, sequence); !s.ok()) return s;
-  return Exchange(kind, std::move(index), sequence, commit);
+  return Exchange(build, std::move(index), sequence, commit);
 }
 
 // Makes the changes after `sequence` again, until hardly any are left.
@@ -112,7 +166,7 @@ absl::Status CollectionIndex::CatchUp(VectorIndex& index, uint64_t& sequence) {
   return absl::OkStatus();
 }
 
-absl::Status CollectionIndex::Exchange(const IndexKind& kind, std::shared_ptr<VectorIndex> index,
+absl::Status CollectionIndex::Exchange(const Build& build, std::shared_ptr<VectorIndex> index,
                                        uint64_t sequence,
                                        const std::function<absl::Status()>& commit) {
   // No checkpoint of the old index while its place is taken.
@@ -133,7 +187,8 @@ absl::Status CollectionIndex::Exchange(const IndexKind& kind, std::shared_ptr<Ve
   checkpointed_changes_.reset();
   WriteLock lock(mutex_);
   index_ = std::move(index);
-  kind_ = kind;
+  build_ = build;
+  is_stand_in_ = false;
   return absl::OkStatus();
 }
 

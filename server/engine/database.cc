@@ -34,13 +34,14 @@ absl::StatusOr<IndexSettings> IndexSettingsOf(const CollectionRecord& record) {
 }
 
 absl::StatusOr<std::unique_ptr<CollectionIndex>> IndexFor(const CollectionRecord& record,
-                                                          Store& store) {
+                                                          Store& store, MemoryGuard& guard) {
   auto settings = IndexSettingsOf(record);
   if (!settings.ok()) return settings.status();
   settings->directory = store.DerivedDirectory(record.id);
   // Ids are never used again; the time tells data directories apart.
   settings->identity = static_cast<uint64_t>(record.created_unix_ms) << 20 | record.id;
-  return CollectionIndex::Create(record.name, record.id, *settings, store);
+  return CollectionIndex::Create(record.name, record.id, *settings, store,
+                                 {.check_memory = [&guard] { return guard.Check(); }});
 }
 
 int64_t UnixMs() {
@@ -179,7 +180,7 @@ std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& rec
     }
     model = *found;
   }
-  auto index = IndexFor(record, *store_);
+  auto index = IndexFor(record, *store_, memory_guard_);
   if (!index.ok()) {
     return std::make_shared<Collection>(
         record, *store_,

@@ -22,9 +22,9 @@ const std::vector<FolderRule>& FolderRules() {
       {"storage/", {"base/"}},
       {"index/", {"base/"}},
       {"embedder/", {}},
-      {"server/engine/", {"storage/", "index/", "embedder/"}},
-      {"server/rpc/", {"server/engine/", "storage/", "index/", "embedder/"}},
-      {"server/", {"server/rpc/", "server/engine/", "storage/", "index/", "embedder/"}},
+      {"server/engine/", {"base/", "storage/", "index/", "embedder/"}},
+      {"server/rpc/", {"base/", "server/engine/", "storage/", "index/", "embedder/"}},
+      {"server/", {"base/", "server/rpc/", "server/engine/", "storage/", "index/", "embedder/"}},
       {"client/cli/", {"client/"}},
       {"client/", {}},
   };

@@ -23,7 +23,7 @@ namespace simile {
 class CollectionIndexFixture : public ::testing::Test {
  protected:
   static constexpr size_t kDimension = 4;
-  static constexpr size_t kDocuments = 4'700;  // So many that an AutoIndex has become a graph.
+  static constexpr size_t kDocuments = 1'600;  // So many that an AutoIndex has become a graph.
 
   void SetUp() override {
     OpenStore();
@@ -59,16 +59,23 @@ class CollectionIndexFixture : public ::testing::Test {
                                           .ef_construction = 8,
                                           .directory = store_->DerivedDirectory(collection_),
                                           .identity = 7},
-                                         *store_);
+                                         *store_, options_);
     ASSERT_THAT(index, IsOk());
     index_ = *std::move(index);
     const std::atomic<bool> stop{false};
     ASSERT_THAT(index_->Load(2, stop), IsOk());
   }
 
-  // That of the default kind.
+  // That of the default kind, of which there is one.
   std::string IndexDirectory() const {
-    return store_->DerivedDirectory(collection_) + "/engine-1-codes-0";
+    const std::string all = store_->DerivedDirectory(collection_);
+    std::string last = all + "/none";
+    for (const auto& entry : std::filesystem::directory_iterator(all)) {
+      if (entry.path().filename().string().starts_with("engine-1-codes-0-build-")) {
+        last = entry.path().string();
+      }
+    }
+    return last;
   }
 
   // Whether the index was taken up from files: one that is built anew has none yet.
@@ -76,7 +83,7 @@ class CollectionIndexFixture : public ::testing::Test {
 
   std::vector<float> NewVector() {
     std::vector<float> vector(kDimension);
-    for (float& component : vector) component = normal_(random_);
+    for (float& component : vector) component = length_ * normal_(random_);
     return vector;
   }
 
@@ -145,8 +152,10 @@ class CollectionIndexFixture : public ::testing::Test {
   }
 
   IndexKind kind_;
+  CollectionIndex::Options options_;
   std::mt19937 random_{1};
   std::normal_distribution<float> normal_;
+  float length_ = 1;                              // Of new vectors, about.
   std::map<size_t, std::vector<float>> vectors_;  // By number.
   std::map<size_t, uint64_t> labels_;
 

@@ -195,6 +195,75 @@ TEST_F(CollectionIndexTest, ACancelledRebuildLeavesTheOldIndexAndNothingElse) {
   ExpectIndexIsTheStore(97);
 }
 
+TEST_F(CollectionIndexTest, WhileAnIndexIsBuiltAnewAScanServesAndTakesChanges) {
+  Put(0, kDocuments);
+  options_.built_before_serving_max = 100;
+  Restart();
+  const auto answer = index_->Get()->Search(NewVector(), {.k = 5});
+  ASSERT_THAT(answer, IsOk());
+  EXPECT_EQ(answer->neighbors.size(), 5u);
+  ExpectIndexIsTheStore(97);
+  Put(0, 20);
+  Remove(30);
+  EXPECT_EQ(index_->kind(), IndexKind());
+  AwaitRebuild();
+  EXPECT_EQ(index_->rebuild_failure(), "");
+  ExpectIndexIsTheStore(7);
+  // Now it is a graph, which has files.
+  ExpectCheckpoint();
+  Put(0, 20);
+  Restart();
+  EXPECT_TRUE(IsFromFiles());
+  EXPECT_FALSE(index_->rebuild_progress().has_value());
+  ExpectIndexIsTheStore(7);
+}
+
+TEST_F(CollectionIndexTest, AnotherKindThanTheOneThatIsBuiltAnewMayBeWanted) {
+  Put(0, kDocuments);
+  options_.built_before_serving_max = 100;
+  Restart();
+  BeginRebuild({});  // Is what is being built.
+  BeginRebuild({.codes = CodeFormat::kSq4});
+  AwaitRebuild();
+  EXPECT_EQ(index_->rebuild_failure(), "");
+  EXPECT_EQ(index_->kind().codes, CodeFormat::kSq4);
+  ExpectIndexIsTheStore(7);
+}
+
+TEST_F(CollectionIndexTest, AnIndexThatItsVectorsHaveDriftedAwayFromIsBuiltAnew) {
+  Put(0, kDocuments);
+  ExpectCheckpoint();
+  index_->RebuildIfStale();
+  EXPECT_FALSE(index_->rebuild_progress().has_value());
+  length_ = 40;
+  Put(kDocuments, kDocuments + 6'000);
+  ASSERT_TRUE(index_->Get()->Statistics().is_scale_stale);
+  index_->RebuildIfStale();
+  EXPECT_TRUE(index_->rebuild_progress().has_value());
+  Put(0, 20);
+  AwaitRebuild();
+  EXPECT_EQ(index_->rebuild_failure(), "");
+  EXPECT_FALSE(index_->Get()->Statistics().is_scale_stale);
+  ExpectIndexIsTheStore(97);
+  ExpectCheckpoint();
+  Put(20, 40);
+  Restart();
+  EXPECT_TRUE(IsFromFiles());
+  ExpectIndexIsTheStore(97);
+}
+
+TEST_F(CollectionIndexTest, NothingIsBuiltBesideWhenMemoryIsShort) {
+  Put(0, kDocuments);
+  options_.check_memory = [] { return absl::ResourceExhaustedError("no memory left"); };
+  Restart();
+  ExpectIndexIsTheStore(97);
+  BeginRebuild({.codes = CodeFormat::kSq4});
+  AwaitRebuild();
+  EXPECT_EQ(index_->rebuild_failure(), "no memory left");
+  EXPECT_EQ(index_->kind(), IndexKind());
+  ExpectIndexIsTheStore(97);
+}
+
 TEST_F(CollectionIndexTest, WhenTheChangeCannotBeMadeDurableTheOldIndexStays) {
   Put(0, kDocuments);
   index_->Rebuild({.engine = IndexEngine::kFlat},

@@ -16,7 +16,8 @@ constexpr size_t kScanMax = 100;
 class AutoIndexTest : public ::testing::Test {
  protected:
   SearchStrategy StrategyNow() const {
-    const auto answer = index_.Search(vectors_[0], {.k = 3, .ef_search = 10});
+    const auto answer =
+        index_.Search(vectors_[0], {.k = 3, .ef_search = 10, .strategy = SearchStrategy::kGraph});
     EXPECT_THAT(answer, IsOk());
     return answer->strategy;
   }

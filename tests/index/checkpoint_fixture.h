@@ -57,7 +57,8 @@ class CheckpointFixture : public ::testing::Test {
 
   static SearchAnswer Searched(const VectorIndex& index, std::span<const float> query,
                                bool exact = false) {
-    auto answer = index.Search(query, {.k = 10, .ef_search = 64, .exact = exact});
+    auto answer = index.Search(
+        query, {.k = 10, .ef_search = 64, .exact = exact, .strategy = SearchStrategy::kGraph});
     EXPECT_THAT(answer, IsOk());
     return answer.ok() ? *std::move(answer) : SearchAnswer{};
   }

@@ -31,7 +31,7 @@ class Rows {
         memory_({.code_bytes = quantizer_.row_bytes(), .links_max = 1}) {
     EXPECT_THAT(memory_.Reserve(kRows), IsOk());
     for (uint32_t slot = 0; slot < kRows; ++slot) {
-      memory_.Squares(slot) = quantizer_.EncodeRow(Vector(slot), memory_.Code(slot));
+      memory_.Squares(slot) = quantizer_.EncodeRow(Vector(slot), memory_.Code(slot)).squares;
     }
   }
 
@@ -220,7 +220,7 @@ TEST(QuantizerTest, ASampleOfZerosHasAScale) {
   const std::vector<float> zeros(64);
   const Quantizer quantizer(CodeFormat::kSq8, 64, zeros);
   alignas(64) std::byte row[64];
-  EXPECT_EQ(quantizer.EncodeRow(zeros.data(), row), 0);
+  EXPECT_EQ(quantizer.EncodeRow(zeros.data(), row).squares, 0);
 }
 
 }  // namespace

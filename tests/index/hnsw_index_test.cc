@@ -26,7 +26,8 @@ class HnswIndexTest : public ::testing::Test {
   double FoundShare(const SeededVectors& vectors, uint64_t first_label = 0) const {
     size_t found = 0;
     for (size_t at = 0; at < vectors.size(); ++at) {
-      const auto answer = index_->Search(vectors[at], {.k = 1, .ef_search = 32});
+      const auto answer = index_->Search(
+          vectors[at], {.k = 1, .ef_search = 32, .strategy = SearchStrategy::kGraph});
       EXPECT_THAT(answer, IsOk());
       EXPECT_EQ(answer->strategy, SearchStrategy::kGraph);
       found += answer->neighbors.front().label == first_label + at ? 1 : 0;
@@ -80,7 +81,8 @@ TEST_F(HnswIndexTest, AfterRemovalOfAWholeClusterTheRestIsFoundAndNewOnesToo) {
   }
   size_t found = 0;
   for (size_t at = 0; at < 1'000; ++at) {
-    const auto answer = index_->Search(near_place(at), {.k = 1, .ef_search = 64});
+    const auto answer = index_->Search(
+        near_place(at), {.k = 1, .ef_search = 64, .strategy = SearchStrategy::kGraph});
     found += answer->neighbors.front().label == 20'000 + at ? 1 : 0;
   }
   EXPECT_GE(found, 980u);
@@ -93,7 +95,8 @@ TEST_F(HnswIndexTest, AfterRemovalOfAWholeClusterTheRestIsFoundAndNewOnesToo) {
   }
   size_t found_fresh = 0;
   for (size_t at = 0; at < 1'000; ++at) {
-    const auto answer = fresh->Search(near_place(at), {.k = 1, .ef_search = 64});
+    const auto answer = fresh->Search(
+        near_place(at), {.k = 1, .ef_search = 64, .strategy = SearchStrategy::kGraph});
     found_fresh += answer->neighbors.front().label == 20'000 + at ? 1 : 0;
   }
   EXPECT_GE(found + 10, found_fresh);
@@ -117,7 +120,8 @@ TEST_F(HnswIndexTest, EqualVectorsAreAllFound) {
   for (uint64_t label = 1'000; label < 1'300; ++label) {
     ASSERT_THAT(index_->Upsert(label, vectors[3]), IsOk());
   }
-  const auto answer = index_->Search(vectors[3], {.k = 301, .ef_search = 400});
+  const auto answer =
+      index_->Search(vectors[3], {.k = 301, .ef_search = 400, .strategy = SearchStrategy::kGraph});
   ASSERT_THAT(answer, IsOk());
   ASSERT_EQ(answer->neighbors.size(), 301u);
   EXPECT_TRUE(std::ranges::all_of(answer->neighbors, [](const Neighbor& neighbor) {

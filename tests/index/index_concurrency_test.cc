@@ -43,7 +43,8 @@ void WriteAndSearch(VectorIndex& index) {
     searchers.emplace_back([&, searcher] {
       size_t at = searcher;
       do {
-        const auto answer = index.Search(vectors[at], {.k = 10});
+        const auto answer =
+            index.Search(vectors[at], {.k = 10, .strategy = SearchStrategy::kGraph});
         if (!answer.ok() || answer->neighbors.size() > 10) ++bad_answers;
         ++searches;
         at = (at + 2) % vectors.size();
@@ -83,7 +84,8 @@ TEST(GraphRepairConcurrencyTest, EveryLabelIsFoundWhileTheGraphIsRepairedAroundI
   std::thread searcher([&] {
     size_t at = 0;
     do {
-      const auto answer = index->Search(vectors[at], {.k = 20, .ef_search = 40});
+      const auto answer = index->Search(
+          vectors[at], {.k = 20, .ef_search = 40, .strategy = SearchStrategy::kGraph});
       if (!answer.ok() || answer->neighbors.size() < 20) ++lost;
       ++searches;
       at = (at + 1) % vectors.size();
@@ -104,7 +106,8 @@ TEST(GraphRepairConcurrencyTest, EveryLabelIsFoundWhileTheGraphIsRepairedAroundI
   size_t found = 0;
   for (size_t label = 0; label < kLabels; ++label) {
     const size_t last = kLabels + kLabels * (kRounds - 1) + label;
-    const auto answer = index->Search(vectors[last], {.k = 1, .ef_search = 40});
+    const auto answer =
+        index->Search(vectors[last], {.k = 1, .ef_search = 40, .strategy = SearchStrategy::kGraph});
     found += answer->neighbors.front().label == label ? 1 : 0;
   }
   EXPECT_GE(found, kLabels - 4);

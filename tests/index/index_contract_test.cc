@@ -78,7 +78,7 @@ TEST_P(IndexContractTest, AnswersComeNearestFirstWithTheMetricsDistance) {
   Add(vectors);
   const SeededVectors queries(20, kDimension, 2);
   for (size_t at = 0; at < queries.size(); ++at) {
-    const auto answer = index_->Search(queries[at], {.k = 7});
+    const auto answer = index_->Search(queries[at], {.k = 7, .strategy = SearchStrategy::kGraph});
     ASSERT_THAT(answer, IsOk());
     ASSERT_THAT(answer->neighbors, SizeIs(7));
     EXPECT_TRUE(answer->complete);

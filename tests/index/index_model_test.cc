@@ -38,7 +38,8 @@ void CompareWithMap(VectorIndex& index, uint32_t seed) {
     for (const Neighbor& neighbor : all->neighbors) ASSERT_TRUE(model.contains(neighbor.label));
     if (model.empty()) continue;
     const auto& [some_label, position] = *model.begin();
-    const auto nearest = index.Search(vectors[position], {.k = 1, .ef_search = 60});
+    const auto nearest = index.Search(
+        vectors[position], {.k = 1, .ef_search = 60, .strategy = SearchStrategy::kGraph});
     ASSERT_THAT(nearest, IsOk());
     ASSERT_EQ(nearest->neighbors.size(), 1u);
     ASSERT_EQ(nearest->neighbors.front().label, some_label) << "step " << step;

@@ -53,7 +53,7 @@ double RecallOf(const VectorIndex& index, const VectorIndex& truth, const Seeded
   size_t wanted = 0;
   for (size_t at = 0; at < queries.size(); ++at) {
     const auto expected = truth.Search(queries[at], {.k = k, .exact = true});
-    const auto answer = index.Search(queries[at], {.k = k});
+    const auto answer = index.Search(queries[at], {.k = k, .strategy = SearchStrategy::kGraph});
     if (!expected.ok() || !answer.ok()) return 0;
     const std::vector<uint64_t> labels = LabelsOf(*answer);
     const std::unordered_set<uint64_t> answered(labels.begin(), labels.end());

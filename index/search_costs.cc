@@ -1,0 +1,112 @@
+#include "index/search_costs.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <span>
+#include <tuple>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "index/mutex.h"
+
+namespace simile::index_internal {
+namespace {
+
+// More than what the second cache holds, so that rows come from where those of a collection do.
+constexpr size_t kBufferBytes = size_t{8} << 20;
+constexpr size_t kChunkSlots = 65'536;
+constexpr size_t kRounds = 3;
+
+// New neighbours of a node that a walk meets, on average.
+constexpr size_t kRowsPerHop = 12;
+
+// What a walk does for a node beside comparing, in rows that could be compared meanwhile: which
+// neighbours are new, and where they belong.
+constexpr double kRowsWorthOfHop = 6;
+
+class Calibration {
+ public:
+  Calibration(const Quantizer& quantizer, bool euclidean, const CodeKernels& kernels)
+      : nearer_(kernels.nearer(quantizer.format(), euclidean)),
+        row_count_(std::clamp<size_t>(kBufferBytes / quantizer.row_bytes(), 256, kChunkSlots)),
+        memory_(row_count_ * (quantizer.row_bytes() + sizeof(float)), std::byte{1}),
+        first_(memory_.data()),
+        rows_{.chunks = &first_,
+              .squares_offset = row_count_ * quantizer.row_bytes(),
+              .row_bytes = quantizer.row_bytes()} {
+    quantizer.EncodeQuery(std::vector<float>(quantizer.dimension(), 1.0f).data(), query_);
+  }
+
+  double ScannedRowNanoseconds() {
+    std::vector<uint32_t> slots(row_count_);
+    for (size_t at = 0; at < row_count_; ++at) slots[at] = static_cast<uint32_t>(at);
+    return Nanoseconds(slots, kRowsMax);
+  }
+
+  double WalkedRowNanoseconds() {
+    // In an order that no prefetcher foresees (Knuth's MMIX generator).
+    std::vector<uint32_t> slots(row_count_);
+    uint64_t state = 1;
+    for (uint32_t& slot : slots) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      slot = static_cast<uint32_t>((state >> 33) % row_count_);
+    }
+    return Nanoseconds(slots, kRowsPerHop);
+  }
+
+ private:
+  // The best of some rounds, for each row.
+  double Nanoseconds(std::span<const uint32_t> slots, size_t block) {
+    double best = INFINITY;
+    for (size_t round = 0; round < kRounds; ++round) {
+      const auto begin = std::chrono::steady_clock::now();
+      for (size_t first = 0; first < slots.size(); first += block) {
+        const size_t count = std::min(block, slots.size() - first);
+        nearer_(rows_, query_, slots.data() + first, count, 0, near_slots_, near_keys_);
+      }
+      const auto end = std::chrono::steady_clock::now();
+      best = std::min(best, std::chrono::duration<double, std::nano>(end - begin).count());
+    }
+    return best / static_cast<double>(slots.size());
+  }
+
+  const NearerFunction nearer_;
+  const size_t row_count_;
+  AlignedBytes memory_;
+  std::byte* const first_;
+  const CodeRows rows_;
+  QueryCode query_;
+  uint32_t near_slots_[kRowsMax + 16];
+  uint32_t near_keys_[kRowsMax + 16];
+};
+
+}  // namespace
+
+const SearchCosts& SearchCosts::Of(const Quantizer& quantizer, bool euclidean,
+                                   const CodeKernels& kernels) {
+  using Shape = std::tuple<CodeFormat, size_t, bool, std::string_view>;
+  static Mutex mutex;
+  static std::map<Shape, SearchCosts> known;
+  const MutexLock lock(mutex);
+  const auto [found, is_new] =
+      known.try_emplace(Shape(quantizer.format(), quantizer.row_bytes(), euclidean, kernels.level));
+  if (is_new) {
+    Calibration calibration(quantizer, euclidean, kernels);
+    found->second = {.scanned_row_ns = calibration.ScannedRowNanoseconds(),
+                     .walked_row_ns = calibration.WalkedRowNanoseconds()};
+  }
+  return found->second;
+}
+
+double SearchCosts::WalkNanoseconds(size_t slots, size_t ef, size_t links_max) const {
+  // About half of the links of a node lead to what the walk has not met, fewer the more of the
+  // graph it has met.
+  const auto nodes = static_cast<double>(ef);
+  const auto all = static_cast<double>(slots);
+  const double rows = all * (1 - std::exp(-nodes * static_cast<double>(links_max) / 2 / all));
+  return walked_row_ns * (rows + kRowsWorthOfHop * nodes);
+}
+
+}  // namespace simile::index_internal

@@ -1,0 +1,29 @@
+#ifndef SIMILE_INDEX_SEARCH_COSTS_H_
+#define SIMILE_INDEX_SEARCH_COSTS_H_
+
+#include <cstddef>
+
+#include "index/quantizer.h"
+
+namespace simile::index_internal {
+
+// What this machine takes to compare codes, and so which way to search is the cheaper one. Times
+// are measured once for each shape of rows; how many rows a walk looks at is a property of HNSW,
+// not of a machine (bench/index_figures.md).
+//
+// Thread safety: immutable.
+struct SearchCosts {
+  // Measured when rows of that shape come for the first time, in some ten milliseconds.
+  static const SearchCosts& Of(const Quantizer& quantizer, bool euclidean,
+                               const CodeKernels& kernels = AllCodeKernels().front());
+
+  double ScanNanoseconds(size_t slots) const { return scanned_row_ns * static_cast<double>(slots); }
+  double WalkNanoseconds(size_t slots, size_t ef, size_t links_max) const;
+
+  double scanned_row_ns = 0;  // Rows that follow each other.
+  double walked_row_ns = 0;   // A few rows at a time from anywhere.
+};
+
+}  // namespace simile::index_internal
+
+#endif  // SIMILE_INDEX_SEARCH_COSTS_H_
