@@ -2,8 +2,6 @@
 
 namespace simile {
 
-using index_internal::ReaderLock;
-using index_internal::WriterLock;
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "index/flat_index.h"
 #include "index/hnsw_index.h"
-#include "index/shared_mutex.h"
+#include "base/shared_mutex.h"
 #include "index/vector_index.h"
 
 namespace simile {
@@ -56,7 +56,7 @@ class AutoIndex final : public VectorIndex {
   std::atomic<HnswIndex*> settled_{nullptr};
 
   // Shared by everything while the scan is in charge; alone for each step of the move.
-  mutable index_internal::SharedMutex mutex_;
+  mutable SharedMutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kScan;
   std::unique_ptr<FlatIndex> scan_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<HnswIndex> graph_ ABSL_GUARDED_BY(mutex_);

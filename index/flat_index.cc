@@ -7,8 +7,6 @@
 
 namespace simile {
 
-using index_internal::ReaderLock;
-using index_internal::WriterLock;
 
 namespace {
 

@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "index/distance.h"
-#include "index/shared_mutex.h"
+#include "base/shared_mutex.h"
 #include "index/vector_index.h"
 
 namespace simile {
@@ -53,7 +53,7 @@ class FlatIndex final : public VectorIndex {
 
   const DistanceKernel kernel_;
 
-  mutable index_internal::SharedMutex mutex_;
+  mutable SharedMutex mutex_;
   std::vector<std::unique_ptr<float[]>> chunks_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint64_t> labels_ ABSL_GUARDED_BY(mutex_);  // By slot.
   std::unordered_map<uint64_t, size_t> slots_ ABSL_GUARDED_BY(mutex_);

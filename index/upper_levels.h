@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "index/shared_mutex.h"
+#include "base/shared_mutex.h"
 
 namespace simile::index_internal {
 

@@ -9,6 +9,7 @@ SIMILE_BUILD_PACKAGES=(
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler
   librocksdb-dev libhnswlib-dev libhwy-dev libssl-dev
   libabsl-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libcli11-dev
+  libroaring-dev
   libgtest-dev libgmock-dev
 )
 

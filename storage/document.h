@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/value.h"
+#include "base/value.h"
 
 namespace simile {
 

@@ -20,6 +20,7 @@ const std::vector<FolderRule>& FolderRules() {
   static const std::vector<FolderRule> rules = {
       {"base/", {}},
       {"storage/", {"base/"}},
+      {"filter/", {"base/"}},
       {"index/", {"base/"}},
       {"embedder/", {}},
       {"server/engine/", {"base/", "storage/", "index/", "embedder/"}},
@@ -41,6 +42,7 @@ const std::vector<LibraryRule>& LibraryRules() {
   static const std::vector<LibraryRule> rules = {
       {"rocksdb/", {"storage/"}},
       {"hnswlib", {"index/hnswlib_index.cc"}},
+      {"roaring", {"filter/"}},
       {"grpcpp/", {"server/rpc/", "client/"}},
       {"grpc/", {"server/rpc/", "client/"}},
       {"google/protobuf", {"server/rpc/", "client/"}},

@@ -10,8 +10,9 @@ namespace simile {
 namespace fs = std::filesystem;
 
 const std::vector<std::string>& ProjectFolders() {
-  static const std::vector<std::string> folders = {
-      "base", "proto", "storage", "index", "embedder", "server", "client", "tests", "bench"};
+  static const std::vector<std::string> folders = {"base",  "proto",    "storage", "filter",
+                                                   "index", "embedder", "server",  "client",
+                                                   "tests", "bench"};
   return folders;
 }
 

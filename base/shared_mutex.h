@@ -1,12 +1,12 @@
-#ifndef SIMILE_INDEX_SHARED_MUTEX_H_
-#define SIMILE_INDEX_SHARED_MUTEX_H_
+#ifndef SIMILE_BASE_SHARED_MUTEX_H_
+#define SIMILE_BASE_SHARED_MUTEX_H_
 
 #include <mutex>
 #include <shared_mutex>
 
 #include "absl/base/thread_annotations.h"
 
-namespace simile::index_internal {
+namespace simile {
 
 // std::shared_mutex under clang's -Wthread-safety, with a turnstile: glibc's lock lets readers in
 // while a writer waits, so that searches that overlap would keep a change out for ever.
@@ -55,6 +55,6 @@ class ABSL_SCOPED_LOCKABLE ReaderLock {
   SharedMutex& mutex_;
 };
 
-}  // namespace simile::index_internal
+}  // namespace simile
 
-#endif  // SIMILE_INDEX_SHARED_MUTEX_H_
+#endif  // SIMILE_BASE_SHARED_MUTEX_H_

@@ -1,5 +1,5 @@
-#ifndef SIMILE_STORAGE_VALUE_H_
-#define SIMILE_STORAGE_VALUE_H_
+#ifndef SIMILE_BASE_VALUE_H_
+#define SIMILE_BASE_VALUE_H_
 
 #include <cstdint>
 #include <functional>
@@ -41,4 +41,4 @@ using Metadata = std::map<std::string, Value, std::less<>>;
 
 }  // namespace simile
 
-#endif  // SIMILE_STORAGE_VALUE_H_
+#endif  // SIMILE_BASE_VALUE_H_
