@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "fmt/format.h"
@@ -392,9 +393,10 @@ MetadataIndexStatistics MetadataIndex::Statistics() const {
   ReaderLock lock(rows_mutex_);
   statistics.rows = rows_.size();
   statistics.dead_rows = dead_.size();
-  // A node of the map of rows is about 40 bytes with its bucket.
+  // A hash table has a byte of control for each place.
   statistics.memory_bytes += live_.memory_bytes() + labels_.capacity() * sizeof(uint64_t) +
-                             rows_.size() * 40 + (dead_.capacity() + free_.capacity()) * 4;
+                             rows_.capacity() * (sizeof(std::pair<uint64_t, uint32_t>) + 1) +
+                             (dead_.capacity() + free_.capacity()) * 4;
   return statistics;
 }
 

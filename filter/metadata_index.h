@@ -9,10 +9,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/shared_mutex.h"
 #include "base/value.h"
 #include "filter/bit_set.h"
@@ -57,6 +57,8 @@ class MetadataIndex {
     size_t fields_max = 1'024;             // Further ones are not either.
   };
 
+  static constexpr uint64_t kNoLabel = ~uint64_t{0};
+
   explicit MetadataIndex(const Options& options) : options_(options) {}
 
   // A new version that nobody sees yet; to be given to Publish or Discard.
@@ -74,7 +76,7 @@ class MetadataIndex {
   // False until then: evaluations would miss documents.
   bool is_complete() const { return is_complete_.load(std::memory_order_acquire); }
 
-  // `labels_of_ids` gives the labels of documents by their ids, those that there are.
+  // `labels_of_ids` gives the label of each document by its id, kNoLabel where there is none.
   FilterEvaluation Evaluate(
       const Filter& filter,
       const std::function<std::vector<uint64_t>(const std::vector<std::string>&)>& labels_of_ids)
@@ -112,7 +114,7 @@ class MetadataIndex {
   mutable SharedMutex rows_mutex_;
   BitSet live_ ABSL_GUARDED_BY(rows_mutex_);
   std::vector<uint64_t> labels_ ABSL_GUARDED_BY(rows_mutex_);  // By row.
-  std::unordered_map<uint64_t, uint32_t> rows_ ABSL_GUARDED_BY(rows_mutex_);
+  absl::flat_hash_map<uint64_t, uint32_t> rows_ ABSL_GUARDED_BY(rows_mutex_);
   std::vector<uint32_t> dead_ ABSL_GUARDED_BY(rows_mutex_);
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(rows_mutex_);
   // While loading: labels that were removed, so that what was read before does not come back.

@@ -2,7 +2,6 @@
 
 namespace simile {
 
-
 namespace {
 
 // Older vectors moved with each new one: a few milliseconds of work.

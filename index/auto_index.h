@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/shared_mutex.h"
 #include "index/flat_index.h"
 #include "index/hnsw_index.h"
-#include "base/shared_mutex.h"
 #include "index/vector_index.h"
 
 namespace simile {

@@ -7,7 +7,6 @@
 
 namespace simile {
 
-
 namespace {
 
 // Hash node, bucket and label: what a vector takes beside its components.

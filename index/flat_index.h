@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "index/distance.h"
 #include "base/shared_mutex.h"
+#include "index/distance.h"
 #include "index/vector_index.h"
 
 namespace simile {

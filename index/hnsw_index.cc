@@ -39,6 +39,9 @@ namespace {
 // Slots of the graph that a write goes over when the graph is being repaired.
 constexpr size_t kRepairedPerWrite = 32;
 
+// To ask a filter about a vector, when the next one is known.
+constexpr double kFilterNanoseconds = 2;
+
 // How much further a search looks that met too many dead vectors.
 constexpr size_t kWider = 4;
 
@@ -107,8 +110,10 @@ class HnswIndex::State {
   void LinkLonely();
   size_t RerankedCount(size_t k) const;
   bool ShouldScan(const SearchOptions& options, size_t ef) const;
-  std::vector<Neighbor> SearchGraph(const float* query, size_t k, size_t ef, WalkScratch& scratch);
-  std::vector<Neighbor> Reranked(const float* query, size_t k, WalkScratch& scratch) const;
+  std::vector<Neighbor> SearchGraph(const float* query, size_t k, size_t ef,
+                                    const LabelFilter* filter, WalkScratch& scratch);
+  std::vector<Neighbor> Reranked(const float* query, size_t k, const LabelFilter* filter,
+                                 WalkScratch& scratch) const;
   std::vector<Neighbor> NearestOf(const float* query, size_t count, std::span<const uint32_t> slots,
                                   WalkScratch& scratch) const;
   template <typename Take>
@@ -196,7 +201,8 @@ absl::StatusOr<SearchAnswer> HnswIndex::State::Search(std::span<const float> que
   const absl::StatusOr<std::vector<float>> prepared = kernel_.Prepare(query);
   if (!prepared.ok()) return prepared.status();
   const size_t live = label_slots_.size();
-  const size_t wanted = std::min(options.k, live);
+  const LabelFilter* const filter = options.filter;
+  const size_t wanted = std::min(options.k, filter == nullptr ? live : filter->count());
   SearchAnswer answer;
   WalkScratch& scratch = WalkScratch::OfThisThread();
   scratch.work = {};
@@ -204,13 +210,17 @@ absl::StatusOr<SearchAnswer> HnswIndex::State::Search(std::span<const float> que
   const ReaderEpochs::Visit visit(epochs_);
   size_t ef = options.ef_search != 0 ? options.ef_search : settings_.ef_search;
   ef = std::max(ef, options.k);
+  // So that about as many candidates pass the filter as there would be without one.
+  if (filter != nullptr) ef = ef * live / std::max<size_t>(1, std::min(filter->count(), live));
   bool scan = ShouldScan(options, ef);
   for (; !scan; ef *= kWider) {
-    // A walk to everything there is costs more than looking at everything.
+    // A walk to everything there is costs more than looking at everything. So does a walk to where
+    // documents that match are far from the query.
     scan = ef >= live;
     if (scan) break;
-    answer.neighbors = SearchGraph(prepared->data(), options.k, ef, scratch);
+    answer.neighbors = SearchGraph(prepared->data(), options.k, ef, filter, scratch);
     if (answer.neighbors.size() >= wanted) break;
+    scan = filter != nullptr;
   }
   if (scan) answer.neighbors = ScanAll(prepared->data(), options, scratch);
   answer.exact = scan;
@@ -223,23 +233,31 @@ absl::StatusOr<SearchAnswer> HnswIndex::State::Search(std::span<const float> que
 }
 
 bool HnswIndex::State::ShouldScan(const SearchOptions& options, size_t ef) const {
-  if (options.exact || options.filter != nullptr) return true;
+  if (options.exact) return true;
   if (options.strategy.has_value()) return *options.strategy == SearchStrategy::kExactScan;
   const size_t live = label_slots_.size();
-  return costs_.ScanNanoseconds(live) <= costs_.WalkNanoseconds(live, ef, graph_.links_max());
+  const double walk_ns = costs_.WalkNanoseconds(live, ef, graph_.links_max());
+  if (options.filter == nullptr) return costs_.ScanNanoseconds(live) <= walk_ns;
+  // A scan asks the filter about every vector and compares those that pass, which lie here and
+  // there; a walk asks about its candidates.
+  const double scan_ns = kFilterNanoseconds * static_cast<double>(live) +
+                         costs_.walked_row_ns * static_cast<double>(options.filter->count());
+  return scan_ns <= walk_ns + kFilterNanoseconds * static_cast<double>(ef);
 }
 
 std::vector<Neighbor> HnswIndex::State::SearchGraph(const float* query, size_t k, size_t ef,
+                                                    const LabelFilter* filter,
                                                     WalkScratch& scratch) {
   // Dead vectors take up places among the candidates.
   const size_t live = std::max<size_t>(1, label_slots_.size());
   const size_t places = ef + std::min(ef, ef * repair_.dead_count() / live);
   graph_.Walk(scratch.query, places, scratch);
-  return Reranked(query, k, scratch);
+  return Reranked(query, k, filter, scratch);
 }
 
 // The k nearest of the walk's first candidates, by float32.
 std::vector<Neighbor> HnswIndex::State::Reranked(const float* query, size_t k,
+                                                 const LabelFilter* filter,
                                                  WalkScratch& scratch) const {
   const size_t reranked = RerankedCount(k);
   const uint32_t slack = graph_.quantizer().KeySlack(scratch.query, is_euclidean());
@@ -251,6 +269,7 @@ std::vector<Neighbor> HnswIndex::State::Reranked(const float* query, size_t k,
     if (scratch.slots.size() >= reranked && scratch.pool.key(place) > last_key) break;
     const uint32_t slot = scratch.pool.slot(place);
     if (!graph_.IsLive(slot)) continue;
+    if (filter != nullptr && !filter->Contains(graph_.LabelOf(slot))) continue;
     scratch.slots.push_back(slot);
     if (scratch.slots.size() == k) {
       last_key = scratch.pool.key(place) + std::min(slack, kFarthestKey - scratch.pool.key(place));

@@ -17,7 +17,8 @@ namespace simile {
 // place is used again (index/graph_repair.h).
 //
 // A search that meets too many dead vectors looks further, and at last at all vectors, so that no
-// result is lost; a filtered search looks at all vectors.
+// result is lost. A filtered search compares with all vectors that pass, or walks as much further
+// as few pass, whichever is cheaper; when a walk finds too few, all that pass are compared.
 class HnswIndex final : public VectorIndex {
  public:
   // `sample` is some vectors that are typical of what will come, end to end as kernels prepare them

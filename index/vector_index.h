@@ -24,6 +24,9 @@ class LabelFilter {
  public:
   virtual ~LabelFilter() = default;
   virtual bool Contains(uint64_t label) const = 0;
+
+  // How many labels there are for which it is true, exactly or a little more.
+  virtual size_t count() const = 0;
 };
 
 struct Neighbor {
@@ -32,7 +35,10 @@ struct Neighbor {
 };
 
 // How a search is answered.
-enum class SearchStrategy { kExactScan, kGraph };
+enum class SearchStrategy {
+  kExactScan,  // Every vector that may be returned was compared, by its code or its components.
+  kGraph,      // A walk over the graph; what the filter does not let through was passed over.
+};
 
 struct SearchOptions {
   size_t k = 10;         // Neighbors wanted, at least 1.

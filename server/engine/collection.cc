@@ -7,12 +7,15 @@
 
 #include "fmt/format.h"
 #include "server/engine/catalog_numbers.h"
+#include "server/engine/document_filter.h"
 #include "server/engine/errors.h"
+#include "server/engine/filter_validation.h"
 #include "server/engine/limits.h"
 #include "server/engine/search_runner.h"
 #include "server/engine/stopwatch.h"
 #include "server/engine/upsert_batch.h"
 #include "server/engine/validation.h"
+#include "spdlog/spdlog.h"
 
 namespace simile {
 namespace {
@@ -71,6 +74,8 @@ Collection::Collection(CollectionRecord record, Store& store, const absl::Status
 // A rebuild that ends now would still write to the record.
 Collection::~Collection() {
   if (index_ != nullptr) index_->CancelRebuild();
+  is_closing_ = true;
+  if (metadata_loader_.joinable()) metadata_loader_.join();
 }
 
 absl::Status Collection::CheckReady() const {
@@ -102,9 +107,36 @@ void Collection::Load(size_t threads, const std::atomic<bool>& stop) {
   }
   state_.store(loaded.ok() ? CollectionState::kReady : CollectionState::kFailed,
                std::memory_order_release);
+  if (loaded.ok()) metadata_loader_ = std::thread([this, &stop] { LoadMetadata(stop); });
 }
 
-void Collection::MarkReady() { state_.store(CollectionState::kReady, std::memory_order_release); }
+// Beside searches and writes: until it is done, filters look at the documents themselves.
+void Collection::LoadMetadata(const std::atomic<bool>& stop) {
+  constexpr size_t kBlockDocuments = 256;
+  for (uint64_t after_label = 0; !stop && !is_closing_;) {
+    const auto block = store_.List(id_, after_label, kBlockDocuments, {});
+    if (!block.ok()) {
+      // One that was dropped meanwhile needs none.
+      if (block.status().code() == absl::StatusCode::kNotFound) return;
+      spdlog::error("collection '{}': filters stay slow, because the metadata cannot be read: {}",
+                    name_, MessageOf(block.status()));
+      return;
+    }
+    if (block->empty()) {
+      metadata_.EndLoading();
+      return;
+    }
+    for (const StoredDocument& document : *block) {
+      metadata_.Load(document.label, document.metadata);
+    }
+    after_label = block->back().label;
+  }
+}
+
+void Collection::MarkReady() {
+  metadata_.EndLoading();
+  state_.store(CollectionState::kReady, std::memory_order_release);
+}
 
 absl::StatusOr<UpsertReport> Collection::Upsert(
     std::vector<absl::StatusOr<DocumentInput>> documents, const UpsertOptions& options,
@@ -138,6 +170,7 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
     report.durability = committed->durability;
 
     Stopwatch index_watch;
+    batch.ApplyToMetadata(committed->operations, metadata_);
     if (absl::Status s = batch.ApplyToIndex(committed->operations, *index_->Get()); !s.ok()) {
       change.Lost();
       return absl::Status(s.code(), fmt::format("stored as commit {}, but not yet searchable: {}; "
@@ -189,7 +222,10 @@ absl::StatusOr<RemoveReport> Collection::Remove(std::span<const std::string> ids
   report.durability = committed->durability;
   Stopwatch index_watch;
   const std::shared_ptr<VectorIndex> index = index_->Get();
-  for (const OperationResult& result : committed->operations) index->Remove(result.label);
+  for (const OperationResult& result : committed->operations) {
+    metadata_.Remove(result.label);
+    index->Remove(result.label);
+  }
   report.timings.index = index_watch.Elapsed();
   return report;
 }
@@ -223,7 +259,6 @@ absl::StatusOr<PatchReport> Collection::PatchMetadata(
   for (std::optional<StoredDocument>& document : *stored) {
     if (document.has_value()) newest.try_emplace(document->id, &*document);
   }
-  WriteRequest request{.collection_id = id_, .durability = durability};
   std::unordered_set<StoredDocument*> changed;
   for (size_t position = 0; position < patches.size(); ++position) {
     absl::Status& status = report.statuses[position];
@@ -243,23 +278,40 @@ absl::StatusOr<PatchReport> Collection::PatchMetadata(
     document.metadata = *std::move(metadata);
     changed.insert(&document);
   }
-  // One operation for a document, however many patches it had: each holds the whole document.
-  for (StoredDocument* document : changed) {
+  if (changed.empty()) return report;
+  if (absl::Status s = CommitPatched({changed.begin(), changed.end()}, context, report); !s.ok()) {
+    return s;
+  }
+  return report;
+}
+
+// One operation for a document, however many patches it had: each holds the whole document.
+absl::Status Collection::CommitPatched(std::vector<StoredDocument*> documents,
+                                       const CallContext& context, PatchReport& report) {
+  if (absl::Status s = context.Check(); !s.ok()) return s;
+  WriteRequest request{.collection_id = id_, .durability = report.durability};
+  std::vector<uint32_t> rows;
+  for (StoredDocument* document : documents) {
+    rows.push_back(metadata_.Stage(document->metadata));
     request.operations.emplace_back(PutOperation{.id = document->id,
                                                  .text = std::move(document->text),
                                                  .metadata = std::move(document->metadata),
                                                  .vector = std::nullopt});
   }
-  if (request.operations.empty()) return report;
-  if (absl::Status s = context.Check(); !s.ok()) return s;
-
   Stopwatch commit_watch;
   auto committed = store_.Write(std::move(request));
+  for (size_t at = 0; at < rows.size(); ++at) {
+    if (committed.ok() && committed->operations[at].effect != OperationResult::Effect::kNotFound) {
+      metadata_.Publish(committed->operations[at].label, rows[at]);
+    } else {
+      metadata_.Discard(rows[at]);
+    }
+  }
   if (!committed.ok()) return committed.status();
   report.timings.commit = commit_watch.Elapsed();
   report.commit_sequence = committed->sequence;
   report.durability = committed->durability;
-  return report;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::optional<StoredDocument>>> Collection::Get(
@@ -286,6 +338,14 @@ absl::StatusOr<ListPage> Collection::List(uint64_t label, size_t page_size,
 }
 
 uint64_t Collection::DocumentCount() const { return store_.DocumentCount(id_); }
+
+absl::StatusOr<FilterReport> Collection::CountMatching(const Filter& filter,
+                                                       const CallContext& context) const {
+  if (absl::Status s = InField("filter", CheckFilter(filter)); !s.ok()) return s;
+  auto matches = DocumentFilter(metadata_, store_, id_).Match(filter, context);
+  if (!matches.ok()) return matches.status();
+  return std::move(matches->report);
+}
 
 bool Collection::HasUnwrittenChanges() const {
   return state_ == CollectionState::kReady && index_->HasChanges();
@@ -320,6 +380,7 @@ absl::StatusOr<SearchBatchReport> Collection::Search(
   const std::shared_ptr<VectorIndex> index = index_->Get();
   const SearchRunner runner({.store = store_,
                              .collection_id = id_,
+                             .metadata = metadata_,
                              .index = *index,
                              .embedder = embedder.has_value() ? &*embedder : nullptr,
                              .ef_search = ef_search});

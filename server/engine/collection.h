@@ -7,11 +7,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "embedder/encoder_service.h"
+#include "filter/metadata_index.h"
 #include "index/vector_index.h"
 #include "server/engine/call_context.h"
 #include "server/engine/collection_index.h"
@@ -112,6 +114,10 @@ class Collection {
 
   uint64_t DocumentCount() const;
 
+  // How many documents match, exactly. InvalidArgument with the path of what is wrong.
+  absl::StatusOr<FilterReport> CountMatching(const Filter& filter,
+                                             const CallContext& context) const;
+
   // See CollectionIndex; false and nothing while loading or failed.
   bool HasUnwrittenChanges() const;
   absl::StatusOr<CheckpointReport> WriteCheckpoint();
@@ -138,6 +144,9 @@ class Collection {
 
  private:
   absl::Status CheckReady() const;
+  void LoadMetadata(const std::atomic<bool>& stop);
+  absl::Status CommitPatched(std::vector<StoredDocument*> documents, const CallContext& context,
+                             PatchReport& report);
   void ChangeIndex(const CollectionChanges& changes);
   absl::Status CheckChanges(const CollectionChanges& changes) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -151,6 +160,10 @@ class Collection {
   const std::unique_ptr<CollectionIndex> index_;  // Null when the collection cannot be opened.
   MemoryGuard* const memory_guard_ = nullptr;
   CollectionCounters* const counters_ = nullptr;
+
+  MetadataIndex metadata_{MetadataIndex::Options()};
+  std::thread metadata_loader_;
+  std::atomic<bool> is_closing_{false};
 
   mutable WriteGate gate_;
   std::atomic<CollectionState> state_{CollectionState::kLoading};

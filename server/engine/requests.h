@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "filter/filter.h"
 #include "index/vector_index.h"
 #include "storage/document.h"
 #include "storage/store.h"
@@ -96,6 +97,14 @@ struct QueryInput {
   DocumentFields fields;
   size_t ef_search = 0;  // 0: the collection's.
   bool exact = false;
+  std::optional<Filter> filter;
+};
+
+// How a filter was answered.
+struct FilterReport {
+  uint64_t matching_count = 0;
+  uint64_t documents_read = 0;  // Because the index of metadata could not tell.
+  std::vector<std::string> notes;
 };
 
 struct SearchHitOutput {
@@ -115,6 +124,7 @@ struct SearchReport {
   SearchStrategy strategy = SearchStrategy::kExactScan;
   bool exact = true;
   bool complete = true;
+  std::optional<FilterReport> filter;
   StageTimings timings;
 };
 

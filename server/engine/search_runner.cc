@@ -25,6 +25,22 @@ double LengthOf(const std::vector<float>& vector) {
   return std::sqrt(squares);
 }
 
+// Labels by a set of them.
+class MatchingLabels final : public LabelFilter {
+ public:
+  MatchingLabels(const BitSet& labels, const std::unordered_set<uint64_t>& excluded)
+      : labels_(labels), excluded_(excluded), count_(labels.Count()) {}
+  bool Contains(uint64_t label) const override {
+    return labels_.Contains(label) && (excluded_.empty() || !excluded_.contains(label));
+  }
+  size_t count() const override { return count_; }
+
+ private:
+  const BitSet& labels_;
+  const std::unordered_set<uint64_t>& excluded_;
+  const size_t count_;
+};
+
 }  // namespace
 
 float ScoreOf(Metric metric, float distance) {
@@ -80,7 +96,7 @@ absl::StatusOr<SearchBatchReport> SearchRunner::Run(std::vector<absl::StatusOr<Q
       continue;
     }
     absl::StatusOr<SearchReport> report =
-        Answer(*query, *std::move(combined), context.read_bytes_max - bytes_read);
+        Answer(*query, *std::move(combined), context.read_bytes_max - bytes_read, context);
     if (report.ok()) {
       for (const SearchHitOutput& hit : report->hits) bytes_read += hit.document.bytes_read;
       report->terms = std::move(terms);
@@ -159,20 +175,43 @@ absl::StatusOr<SearchRunner::Combined> SearchRunner::Combine(
   return combined;
 }
 
+absl::StatusOr<SearchAnswer> SearchRunner::SearchIndex(const QueryInput& query,
+                                                       const Combined& combined,
+                                                       const FilterMatches* matches) const {
+  SearchOptions options{.k = query.offset + query.limit + combined.excluded_labels.size(),
+                        .ef_search = query.ef_search != 0 ? query.ef_search : target_.ef_search,
+                        .exact = query.exact};
+  if (matches == nullptr) return target_.index.Search(combined.vector, options);
+  const MatchingLabels filter(matches->labels, combined.excluded_labels);
+  options.filter = &filter;
+  return target_.index.Search(combined.vector, options);
+}
+
 absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query, Combined combined,
-                                                  size_t bytes_max) const {
+                                                  size_t bytes_max,
+                                                  const CallContext& context) const {
   DocumentFields fields = query.fields;
   fields.bytes_max = bytes_max;
+  std::optional<FilterMatches> matches;
+  Stopwatch filter_watch;
+  if (query.filter.has_value()) {
+    const DocumentFilter filter(target_.metadata, target_.store, target_.collection_id);
+    auto matched = filter.Match(*query.filter, context);
+    if (!matched.ok()) return matched.status();
+    matches = *std::move(matched);
+    fields.text_and_metadata = true;  // To see that hits still match.
+  }
+  const auto filter_time = filter_watch.Elapsed();
   for (int attempt = 0;; ++attempt) {
-    const size_t wanted = query.offset + query.limit + combined.excluded_labels.size();
     SearchReport report;
     Stopwatch search_watch;
-    auto answer = target_.index.Search(
-        combined.vector, {.k = wanted,
-                          .ef_search = query.ef_search != 0 ? query.ef_search : target_.ef_search,
-                          .exact = query.exact});
+    auto answer = SearchIndex(query, combined, matches.has_value() ? &*matches : nullptr);
     if (!answer.ok()) return InField("terms", answer.status());
-    report.timings.search = search_watch.Elapsed();
+    if (matches.has_value()) {
+      report.filter = matches->report;
+      report.timings.search = filter_time;
+    }
+    report.timings.search += search_watch.Elapsed();
     report.strategy = answer->strategy;
     report.exact = answer->exact;
     report.complete = answer->complete;
@@ -190,7 +229,7 @@ absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query, Combi
       });
     }
     Stopwatch fetch_watch;
-    const auto vanished = FetchHits(neighbors, fields, report);
+    const auto vanished = FetchHits(neighbors, fields, query.filter, report);
     if (!vanished.ok()) return vanished.status();
     report.timings.fetch = fetch_watch.Elapsed();
     if (vanished->empty()) return report;
@@ -204,7 +243,8 @@ absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query, Combi
 }
 
 absl::StatusOr<std::vector<uint64_t>> SearchRunner::FetchHits(
-    const std::vector<Neighbor>& neighbors, DocumentFields fields, SearchReport& report) const {
+    const std::vector<Neighbor>& neighbors, DocumentFields fields,
+    const std::optional<Filter>& filter, SearchReport& report) const {
   std::vector<uint64_t> labels;
   labels.reserve(neighbors.size());
   for (const Neighbor& neighbor : neighbors) labels.push_back(neighbor.label);
@@ -213,7 +253,7 @@ absl::StatusOr<std::vector<uint64_t>> SearchRunner::FetchHits(
   std::vector<uint64_t> vanished;
   for (size_t position = 0; position < neighbors.size(); ++position) {
     std::optional<StoredDocument>& document = (*documents)[position];
-    if (!document.has_value()) {
+    if (!document.has_value() || (filter.has_value() && !IsMatch(*filter, *document))) {
       vanished.push_back(neighbors[position].label);
       continue;
     }

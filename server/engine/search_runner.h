@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "index/vector_index.h"
 #include "server/engine/call_context.h"
+#include "server/engine/document_filter.h"
 #include "server/engine/requests.h"
 #include "server/engine/text_embedder.h"
 #include "server/engine/validation.h"
@@ -26,6 +27,7 @@ class SearchRunner {
   struct Target {
     const Store& store;
     uint32_t collection_id;
+    const MetadataIndex& metadata;
     const VectorIndex& index;
     const TextEmbedder* embedder;  // Null: queries cannot be texts.
     size_t ef_search;              // For queries that name none.
@@ -48,11 +50,15 @@ class SearchRunner {
   absl::StatusOr<Combined> Combine(const QueryInput& query,
                                    std::vector<std::vector<float>> text_vectors) const;
   // Reads at most `bytes_max` bytes of documents.
-  absl::StatusOr<SearchReport> Answer(const QueryInput& query, Combined combined,
-                                      size_t bytes_max) const;
-  // Puts the documents into `report`; returns the labels of those that have vanished meanwhile.
+  absl::StatusOr<SearchReport> Answer(const QueryInput& query, Combined combined, size_t bytes_max,
+                                      const CallContext& context) const;
+  absl::StatusOr<SearchAnswer> SearchIndex(const QueryInput& query, const Combined& combined,
+                                           const FilterMatches* matches) const;
+  // Puts the documents into `report`; returns the labels of those that have vanished meanwhile, or
+  // no longer match the filter.
   absl::StatusOr<std::vector<uint64_t>> FetchHits(const std::vector<Neighbor>& neighbors,
                                                   DocumentFields fields,
+                                                  const std::optional<Filter>& filter,
                                                   SearchReport& report) const;
 
   const Target target_;

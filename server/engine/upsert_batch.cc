@@ -109,6 +109,17 @@ std::vector<WriteOperation> UpsertBatch::Operations() const {
   return operations;
 }
 
+void UpsertBatch::ApplyToMetadata(const std::vector<OperationResult>& results,
+                                  MetadataIndex& metadata) const {
+  size_t operation = 0;
+  for (size_t position = 0; position < items_.size(); ++position) {
+    if (!outcomes_[position].status.ok()) continue;
+    const OperationResult& result = results[operation++];
+    if (result.effect == OperationResult::Effect::kNotFound) continue;
+    metadata.Publish(result.label, metadata.Stage(items_[position].input.metadata));
+  }
+}
+
 absl::Status UpsertBatch::ApplyToIndex(const std::vector<OperationResult>& results,
                                        VectorIndex& index) {
   absl::Status first_error;

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "filter/metadata_index.h"
 #include "index/vector_index.h"
 #include "server/engine/call_context.h"
 #include "server/engine/requests.h"
@@ -40,6 +41,9 @@ class UpsertBatch {
 
   // Brings the committed vectors into the index; `results` are the store's, one per operation.
   absl::Status ApplyToIndex(const std::vector<OperationResult>& results, VectorIndex& index);
+
+  // Likewise the metadata.
+  void ApplyToMetadata(const std::vector<OperationResult>& results, MetadataIndex& metadata) const;
 
   // One per document, in the order they came.
   std::vector<UpsertOutcome> TakeOutcomes() { return std::move(outcomes_); }

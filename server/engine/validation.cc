@@ -7,6 +7,7 @@
 #include "embedder/utf8.h"
 #include "fmt/format.h"
 #include "server/engine/errors.h"
+#include "server/engine/filter_validation.h"
 #include "server/engine/limits.h"
 
 namespace simile {
@@ -255,6 +256,7 @@ absl::Status CheckQuery(const QueryInput& query, const CollectionShape& shape) {
   if (query.score_threshold.has_value() && std::isnan(*query.score_threshold)) {
     return InvalidField("score_threshold", "the score threshold is not a number");
   }
+  if (query.filter.has_value()) return InField("filter", CheckFilter(*query.filter));
   return absl::OkStatus();
 }
 

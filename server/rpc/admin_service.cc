@@ -30,6 +30,9 @@ v1::Limits LimitsOf(const RpcOptions& options) {
   limits.set_ef_construction_max(kEfConstructionMax);
   limits.set_m_max(kGraphLinksMax);
   limits.set_query_terms_max(kQueryTermsMax);
+  limits.set_filter_depth_max(kFilterDepthMax);
+  limits.set_filter_nodes_max(kFilterNodesMax);
+  limits.set_filter_values_max(kFilterValuesMax);
   limits.set_search_batch_max(kSearchBatchMax);
   limits.set_page_size_max(kPageSizeMax);
   limits.set_bytes_in_flight_max(options.bytes_in_flight_max);

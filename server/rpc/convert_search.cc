@@ -4,6 +4,7 @@
 #include "server/engine/errors.h"
 #include "server/engine/limits.h"
 #include "server/rpc/convert_document.h"
+#include "server/rpc/convert_filter.h"
 #include "server/rpc/convert_value.h"
 
 namespace simile {
@@ -41,6 +42,11 @@ absl::StatusOr<QueryInput> FromProto(const v1::Query& proto) {
                    .fields = FieldsOf(proto.has_fields(), proto.fields()).ToRead(),
                    .ef_search = proto.ef_search(),
                    .exact = proto.exact()};
+  if (proto.has_filter()) {
+    absl::StatusOr<Filter> filter = FromProto(proto.filter());
+    if (!filter.ok()) return InField("filter", filter.status());
+    query.filter = *std::move(filter);
+  }
   if (proto.has_score_threshold()) query.score_threshold = proto.score_threshold();
   for (const v1::QueryTerm& proto_term : proto.terms()) {
     absl::StatusOr<QueryTermInput> term = TermFromProto(proto_term);
@@ -67,6 +73,12 @@ void ToProto(const SearchReport& report, const v1::Query& query, v1::SearchRespo
   proto.set_complete(report.complete);
   proto.set_plan(report.strategy == SearchStrategy::kGraph ? v1::SEARCH_PLAN_GRAPH
                                                            : v1::SEARCH_PLAN_EXACT_SCAN);
+  if (report.filter.has_value()) {
+    v1::FilterInfo& filter = *proto.mutable_filter();
+    filter.set_matching_count(report.filter->matching_count);
+    filter.set_documents_read(report.filter->documents_read);
+    for (const std::string& note : report.filter->notes) filter.add_notes(note);
+  }
   ToProto(report.timings, *proto.mutable_timings());
 }
 

@@ -16,6 +16,7 @@ static_assert(std::endian::native == std::endian::little);
 
 absl::StatusOr<Value> ValueFromProto(const std::string& name, const v1::Value& proto,
                                      size_t depth) {
+  const std::string whose = name.empty() ? "the value" : fmt::format("metadata '{}'", name);
   switch (proto.kind_case()) {
     case v1::Value::kNullValue:
       return Value{Null{}};
@@ -35,13 +36,13 @@ absl::StatusOr<Value> ValueFromProto(const std::string& name, const v1::Value& p
     case v1::Value::kListValue:
       break;
     case v1::Value::KIND_NOT_SET:
-      return InvalidField(name, fmt::format("metadata '{}' has no value, or one of a type this "
+      return InvalidField(name, fmt::format("{} has no value, or one of a type this "
                                             "server does not know",
-                                            name));
+                                            whose));
   }
   if (depth == kMetadataDepthLimit) {
-    return InvalidField(name, fmt::format("metadata '{}' nests lists more than {} deep", name,
-                                          kMetadataDepthLimit));
+    return InvalidField(
+        name, fmt::format("{} nests lists more than {} deep", whose, kMetadataDepthLimit));
   }
   ValueList list;
   list.reserve(static_cast<size_t>(proto.list_value().values_size()));
@@ -79,6 +80,8 @@ uint64_t Microseconds(std::chrono::nanoseconds time) {
 }
 
 }  // namespace
+
+absl::StatusOr<Value> FromProto(const v1::Value& value) { return ValueFromProto("", value, 1); }
 
 absl::StatusOr<Metadata> FromProto(const MetadataMap& metadata) {
   if (metadata.size() > kMetadataKeysMax) {

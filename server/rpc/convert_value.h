@@ -17,6 +17,8 @@ using MetadataMap = google::protobuf::Map<std::string, v1::Value>;
 
 // InvalidArgument: a value without kind, lists nested too deep, more than kMetadataKeysMax names.
 absl::StatusOr<Metadata> FromProto(const MetadataMap& metadata);
+// InvalidArgument: a value without kind, lists nested too deep.
+absl::StatusOr<Value> FromProto(const v1::Value& value);
 void ToProto(const Metadata& metadata, MetadataMap& proto);
 
 // InvalidArgument when there is no data, when bytes are no whole number of floats, or when there

@@ -11,6 +11,7 @@
 #include "server/engine/errors.h"
 #include "server/rpc/convert_collection.h"
 #include "server/rpc/convert_document.h"
+#include "server/rpc/convert_filter.h"
 #include "server/rpc/convert_value.h"
 #include "server/rpc/ingest_stream.h"
 #include "server/rpc/unary_call.h"
@@ -91,6 +92,24 @@ absl::StatusOr<v1::DeleteDocumentsResponse> Delete(const Database& database,
   response.set_commit_sequence(report->commit_sequence);
   response.set_durability(ToProto(report->durability));
   ToProto(report->timings, *response.mutable_timings());
+  return response;
+}
+
+absl::StatusOr<v1::CountDocumentsResponse> Count(const Database& database,
+                                                 const v1::CountDocumentsRequest& request,
+                                                 const CallContext& context) {
+  const auto collection = FindCollection(database, request.collection(), "collection");
+  if (!collection.ok()) return collection.status();
+  v1::CountDocumentsResponse response;
+  if (!request.has_filter()) {
+    response.set_count((*collection)->DocumentCount());
+    return response;
+  }
+  const absl::StatusOr<Filter> filter = FromProto(request.filter());
+  if (!filter.ok()) return InField("filter", filter.status());
+  const auto report = (*collection)->CountMatching(*filter, context);
+  if (!report.ok()) return report.status();
+  response.set_count(report->matching_count);
   return response;
 }
 
@@ -207,13 +226,8 @@ grpc::ServerUnaryReactor* DocumentService::CountDocuments(grpc::CallbackServerCo
   return UnaryCall<v1::CountDocumentsRequest, v1::CountDocumentsResponse>::Start(
       runtime_, runtime_.search_pool, *context, request, response,
       [this](const auto& message,
-             const CallContext&) -> absl::StatusOr<v1::CountDocumentsResponse> {
-        const auto collection =
-            FindCollection(runtime_.database, message.collection(), "collection");
-        if (!collection.ok()) return collection.status();
-        v1::CountDocumentsResponse counted;
-        counted.set_count((*collection)->DocumentCount());
-        return counted;
+             const CallContext& call) -> absl::StatusOr<v1::CountDocumentsResponse> {
+        return Count(runtime_.database, message, call);
       });
 }
 

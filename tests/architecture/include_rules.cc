@@ -23,9 +23,10 @@ const std::vector<FolderRule>& FolderRules() {
       {"filter/", {"base/"}},
       {"index/", {"base/"}},
       {"embedder/", {}},
-      {"server/engine/", {"base/", "storage/", "index/", "embedder/"}},
-      {"server/rpc/", {"base/", "server/engine/", "storage/", "index/", "embedder/"}},
-      {"server/", {"base/", "server/rpc/", "server/engine/", "storage/", "index/", "embedder/"}},
+      {"server/engine/", {"base/", "storage/", "filter/", "index/", "embedder/"}},
+      {"server/rpc/", {"base/", "server/engine/", "storage/", "filter/", "index/", "embedder/"}},
+      {"server/",
+       {"base/", "server/rpc/", "server/engine/", "storage/", "filter/", "index/", "embedder/"}},
       {"client/cli/", {"client/"}},
       {"client/", {}},
   };

@@ -103,6 +103,49 @@ TEST_F(HnswIndexTest, AfterRemovalOfAWholeClusterTheRestIsFoundAndNewOnesToo) {
   EXPECT_GE(FoundShare(kept), 0.99);
 }
 
+// Labels from a first to before an end.
+class SomeLabels final : public LabelFilter {
+ public:
+  SomeLabels(uint64_t first, uint64_t end, uint64_t step) : first_(first), end_(end), step_(step) {}
+  bool Contains(uint64_t label) const override {
+    return label >= first_ && label < end_ && (label - first_) % step_ == 0;
+  }
+  size_t count() const override { return (end_ - first_ + step_ - 1) / step_; }
+
+ private:
+  const uint64_t first_, end_, step_;
+};
+
+TEST_F(HnswIndexTest, AFilteredSearchFindsAllItIsAskedForHoweverManyPass) {
+  const SeededVectors vectors(6'000, kDimension, 8), queries(100, kDimension, 9);
+  const auto truth = NewVectorIndex({.dimension = kDimension, .engine = IndexEngine::kFlat});
+  for (size_t at = 0; at < vectors.size(); ++at) {
+    ASSERT_THAT(index_->Upsert(at, vectors[at]), IsOk());
+    ASSERT_THAT((*truth)->Upsert(at, vectors[at]), IsOk());
+  }
+  for (const uint64_t step : {1, 2, 5, 20, 100, 1'500, 6'000}) {
+    const SomeLabels filter(0, vectors.size(), step);
+    for (const auto strategy : {std::optional<SearchStrategy>(), {SearchStrategy::kGraph}}) {
+      size_t found = 0, wanted = 0;
+      for (size_t at = 0; at < queries.size(); ++at) {
+        const auto expected = (*truth)->Search(queries[at], {.k = 10, .filter = &filter});
+        const auto answer = index_->Search(
+            queries[at], {.k = 10, .ef_search = 96, .filter = &filter, .strategy = strategy});
+        ASSERT_THAT(answer, IsOk());
+        ASSERT_EQ(answer->neighbors.size(), std::min<size_t>(10, filter.count()));
+        for (const Neighbor& neighbor : answer->neighbors) {
+          ASSERT_TRUE(filter.Contains(neighbor.label));
+          for (const Neighbor& true_one : expected->neighbors) {
+            found += true_one.label == neighbor.label ? 1 : 0;
+          }
+        }
+        wanted += expected->neighbors.size();
+      }
+      EXPECT_GE(static_cast<double>(found), 0.98 * static_cast<double>(wanted)) << step;
+    }
+  }
+}
+
 TEST_F(HnswIndexTest, AnIndexThatWasEmptiedCanBeFilledAgain) {
   const SeededVectors first(500, kDimension, 5), second(3'000, kDimension, 6);
   Add(first);
