@@ -120,6 +120,10 @@ absl::StatusOr<v1::ListDocumentsResponse> Client::ListDocuments(
 absl::StatusOr<uint64_t> Client::CountDocuments(const std::string& collection) {
   v1::CountDocumentsRequest request;
   request.set_collection(collection);
+  return CountDocuments(request);
+}
+
+absl::StatusOr<uint64_t> Client::CountDocuments(const v1::CountDocumentsRequest& request) {
   const auto response = state_->Call(*state_->documents, &v1::DocumentService::Stub::CountDocuments,
                                      request, Repeat::kSafely);
   if (!response.ok()) return response.status();

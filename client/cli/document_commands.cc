@@ -3,11 +3,14 @@
 #include <memory>
 
 #include "client/cli/command_context.h"
+#include "client/cli/filter_parser.h"
 #include "client/cli/value_json.h"
 #include "fmt/format.h"
 
 namespace simile::cli {
 namespace {
+
+constexpr char kFilterHelp[] = "only documents that match; see `simile search --help`";
 
 struct DocumentOptions {
   std::string collection;
@@ -16,6 +19,7 @@ struct DocumentOptions {
   std::string text;
   std::string vector;
   std::string metadata;
+  std::string filter;
   bool with_vector = false;
   bool dry_run = false;
   uint64_t limit = 0;
@@ -100,6 +104,11 @@ int List(CommandContext& context, const DocumentOptions& options) {
   v1::ListDocumentsRequest request;
   request.set_collection(options.collection);
   *request.mutable_fields() = FieldsOf(options);
+  if (!options.filter.empty()) {
+    auto filter = ParseFilter(options.filter);
+    if (!filter.ok()) return CommandContext::Fail(filter.status());
+    *request.mutable_filter() = *std::move(filter);
+  }
   uint64_t left = options.limit == 0 ? UINT64_MAX : options.limit;
   Output output = context.NewOutput(ColumnsOf(options));
   do {
@@ -116,25 +125,42 @@ int List(CommandContext& context, const DocumentOptions& options) {
 }
 
 int Count(CommandContext& context, const DocumentOptions& options) {
-  const auto count = context.client().CountDocuments(options.collection);
+  v1::CountDocumentsRequest request;
+  request.set_collection(options.collection);
+  if (!options.filter.empty()) {
+    auto filter = ParseFilter(options.filter);
+    if (!filter.ok()) return CommandContext::Fail(filter.status());
+    *request.mutable_filter() = *std::move(filter);
+  }
+  const auto count = context.client().CountDocuments(request);
   if (!count.ok()) return CommandContext::Fail(count.status());
   context.NewOutput({"count"}, /*single=*/true).Add({{"count", *count}});
   return kExitOk;
 }
 
 int Delete(CommandContext& context, const DocumentOptions& options) {
+  if (options.ids.empty() && options.filter.empty()) {
+    CommandContext::Say("simile: nothing to delete; give ids or --filter");
+    return kExitUsage;
+  }
   v1::DeleteDocumentsRequest request;
   request.set_collection(options.collection);
   for (const std::string& id : options.ids) request.add_ids(id);
+  if (!options.filter.empty()) {
+    auto filter = ParseFilter(options.filter);
+    if (!filter.ok()) return CommandContext::Fail(filter.status());
+    *request.mutable_filter() = *std::move(filter);
+  }
   request.set_dry_run(options.dry_run);
   const auto deleted = context.client().DeleteDocuments(request);
   if (!deleted.ok()) return CommandContext::Fail(deleted.status());
   for (const std::string& id : deleted->missing_ids()) {
     CommandContext::Say(fmt::format("there is no document '{}'", id));
   }
-  CommandContext::Say(fmt::format("{} {} of {} documents",
-                                  options.dry_run ? "would delete" : "deleted",
-                                  deleted->deleted_count(), options.ids.size()));
+  const std::string asked =
+      options.filter.empty() ? fmt::format(" of {}", options.ids.size()) : std::string();
+  CommandContext::Say(fmt::format("{} {}{} documents", options.dry_run ? "would delete" : "deleted",
+                                  deleted->deleted_count(), asked));
   context.NewOutput({"deleted_count"}, /*single=*/true)
       .Add({{"deleted_count", deleted->deleted_count()}});
   return kExitOk;
@@ -163,12 +189,15 @@ void AddDocumentCommands(CLI::App& app, CommandContext& context) {
 
   command = add("list", "all documents, in order of first insertion", List);
   command->add_option("--limit", options->limit, "at most so many (default: all)");
+  command->add_option("--filter", options->filter, kFilterHelp);
   command->add_flag("--with-vector", options->with_vector, "with their vectors");
 
-  add("count", "how many documents there are", Count);
+  add("count", "how many documents there are", Count)
+      ->add_option("--filter", options->filter, kFilterHelp);
 
-  command = add("delete", "delete documents by id", Delete);
-  command->add_option("ids", options->ids, "their ids")->required();
+  command = add("delete", "delete documents by id or by filter", Delete);
+  command->add_option("ids", options->ids, "their ids");
+  command->add_option("--filter", options->filter, kFilterHelp)->excludes("ids");
   command->add_flag("--dry-run", options->dry_run, "only count");
 }
 

@@ -5,6 +5,7 @@
 
 #include "client/call_status.h"
 #include "client/cli/command_context.h"
+#include "client/cli/filter_parser.h"
 #include "client/cli/text_input.h"
 #include "client/cli/value_json.h"
 #include "fmt/format.h"
@@ -25,6 +26,7 @@ struct SearchCommandOptions {
   std::optional<float> score_min;
   uint32_t ef_search = 0;
   bool exact = false;
+  std::string filter;
   bool no_text = false;
   bool with_vector = false;
 };
@@ -34,8 +36,13 @@ std::string Joined(const std::vector<std::string>& words) {
 }
 
 // Everything of a query but its terms.
-v1::Query QueryWithoutTerms(const SearchCommandOptions& options) {
+absl::StatusOr<v1::Query> QueryWithoutTerms(const SearchCommandOptions& options) {
   v1::Query query;
+  if (!options.filter.empty()) {
+    auto filter = ParseFilter(options.filter);
+    if (!filter.ok()) return filter.status();
+    *query.mutable_filter() = *std::move(filter);
+  }
   query.set_limit(options.limit);
   query.set_offset(options.offset);
   if (options.score_min.has_value()) query.set_score_threshold(*options.score_min);
@@ -98,6 +105,13 @@ void WarnOfTruncation(const v1::SearchResponse& response) {
   }
 }
 
+void SayOfFilter(const v1::FilterInfo& filter, OutputFormat format) {
+  if (format == OutputFormat::kTable) {
+    CommandContext::Say(fmt::format("{} documents match the filter", filter.matching_count()));
+  }
+  for (const std::string& note : filter.notes()) CommandContext::Say("filter: " + note);
+}
+
 std::vector<std::string> ColumnsOf(const SearchCommandOptions& options, bool with_query) {
   std::vector<std::string> columns = {"rank", "score", "id"};
   if (with_query) columns.insert(columns.begin(), "query_id");
@@ -108,7 +122,9 @@ std::vector<std::string> ColumnsOf(const SearchCommandOptions& options, bool wit
 int SearchOnce(CommandContext& context, const SearchCommandOptions& options) {
   v1::SearchRequest request;
   request.set_collection(options.collection);
-  *request.mutable_query() = QueryWithoutTerms(options);
+  auto query = QueryWithoutTerms(options);
+  if (!query.ok()) return CommandContext::Fail(query.status());
+  *request.mutable_query() = *std::move(query);
   if (absl::Status s = AddTerms(options, *request.mutable_query()); !s.ok()) {
     return CommandContext::Fail(s);
   }
@@ -135,12 +151,15 @@ int SearchOnce(CommandContext& context, const SearchCommandOptions& options) {
                     static_cast<double>(timings.fetch_us()) / 1e3,
                     response->plan() == v1::SEARCH_PLAN_GRAPH ? "by graph" : "exact"));
   }
+  if (response->has_filter()) SayOfFilter(response->filter(), context.format());
   return kExitOk;
 }
 
 int SearchMany(CommandContext& context, const SearchCommandOptions& options) {
   const auto input = ReadTexts(options.queries, options.input == "jsonl");
   if (!input.ok()) return CommandContext::Fail(input.status());
+  const auto without_terms = QueryWithoutTerms(options);
+  if (!without_terms.ok()) return CommandContext::Fail(without_terms.status());
   Output output = context.NewOutput(ColumnsOf(options, true));
   size_t bad_count = input->bad_count;
   for (const TextBatch& batch : BatchesOf(input->texts)) {
@@ -148,7 +167,7 @@ int SearchMany(CommandContext& context, const SearchCommandOptions& options) {
     request.set_collection(options.collection);
     for (size_t position = batch.first; position < batch.end; ++position) {
       v1::Query& query = *request.add_queries();
-      query = QueryWithoutTerms(options);
+      query = *without_terms;
       query.add_terms()->set_text(input->texts[position].text);
     }
     const auto response = context.client().SearchBatch(request);
@@ -199,6 +218,11 @@ void AddSearchCommand(CLI::App& app, CommandContext& context) {
   command->add_option("--offset", options->offset, "hits to skip");
   command->add_option("--min-score", options->score_min, "leave out what scores less");
   command->add_option("--ef", options->ef_search, "candidates of the graph search");
+  command->add_option(
+      "--filter", options->filter,
+      "only documents that match, e.g. 'year >= 2000 and genre in (\"a\", \"b\") and "
+      "not exists(draft)'; also: tags contains all (...), text contains \"word\", "
+      "ids(...), timestamp(\"...\"), `odd name`");
   command->add_flag("--exact", options->exact, "compare with every vector");
   command->add_flag("--no-text", options->no_text, "leave out the texts");
   command->add_flag("--with-vector", options->with_vector, "with the vectors");

@@ -1,8 +1,6 @@
 #include "server/engine/collection.h"
 
 #include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "fmt/format.h"
@@ -30,23 +28,6 @@ std::optional<TextEmbedder> DocumentEmbedder(const CollectionRecord& record,
 
 CollectionShape ShapeOf(const VectorIndex& index, const EncoderService* model) {
   return {.dimension = index.dimension(), .metric = index.metric(), .has_model = model != nullptr};
-}
-
-absl::Status CheckIds(std::span<const std::string> ids) {
-  for (size_t position = 0; position < ids.size(); ++position) {
-    const absl::Status s = InField(fmt::format("ids[{}]", position), CheckId(ids[position]));
-    if (!s.ok()) return s;
-  }
-  return absl::OkStatus();
-}
-
-// What `patch` makes of `metadata`.
-absl::StatusOr<Metadata> Patched(const Metadata& metadata, const MetadataPatch& patch) {
-  Metadata result = patch.replace ? Metadata() : metadata;
-  for (const std::string& name : patch.remove) result.erase(name);
-  for (const auto& [name, value] : patch.set) result.insert_or_assign(name, value);
-  if (absl::Status s = CheckMetadata(result); !s.ok()) return s;
-  return result;
 }
 
 }  // namespace
@@ -185,135 +166,6 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
   return report;
 }
 
-absl::StatusOr<RemoveReport> Collection::Remove(std::span<const std::string> ids,
-                                                Durability durability, bool dry_run,
-                                                const CallContext& context) {
-  if (absl::Status s = CheckReady(); !s.ok()) return s;
-  if (absl::Status s = CheckIds(ids); !s.ok()) return s;
-  RemoveReport report;
-  std::vector<std::string> unique_ids;
-  std::unordered_set<std::string_view> seen;
-  for (const std::string& id : ids) {
-    if (seen.insert(id).second) unique_ids.push_back(id);
-  }
-  const auto pass = gate_.Enter(unique_ids, context);
-  if (!pass.ok()) return pass.status();
-  auto stored = store_.GetById(id_, unique_ids, {.text_and_metadata = false});
-  if (!stored.ok()) return stored.status();
-  WriteRequest request{.collection_id = id_, .durability = durability};
-  for (size_t position = 0; position < unique_ids.size(); ++position) {
-    if ((*stored)[position].has_value()) {
-      request.operations.emplace_back(RemoveOperation{.id = unique_ids[position]});
-    } else {
-      report.missing_ids.push_back(unique_ids[position]);
-    }
-  }
-  report.removed_count = request.operations.size();
-  report.durability = durability;
-  if (dry_run || request.operations.empty()) return report;
-  if (absl::Status s = context.Check(); !s.ok()) return s;
-
-  Stopwatch commit_watch;
-  const AppliedSequence::Change change = index_->BeginChange();
-  auto committed = store_.Write(std::move(request));
-  if (!committed.ok()) return committed.status();
-  report.timings.commit = commit_watch.Elapsed();
-  report.commit_sequence = committed->sequence;
-  report.durability = committed->durability;
-  Stopwatch index_watch;
-  const std::shared_ptr<VectorIndex> index = index_->Get();
-  for (const OperationResult& result : committed->operations) {
-    metadata_.Remove(result.label);
-    index->Remove(result.label);
-  }
-  report.timings.index = index_watch.Elapsed();
-  return report;
-}
-
-absl::StatusOr<PatchReport> Collection::PatchMetadata(
-    std::vector<absl::StatusOr<MetadataPatch>> patches, Durability durability,
-    const CallContext& context) {
-  if (absl::Status s = CheckReady(); !s.ok()) return s;
-  PatchReport report{.statuses = std::vector<absl::Status>(patches.size()),
-                     .durability = durability};
-  std::vector<std::string> ids;
-  std::unordered_set<std::string_view> seen;
-  for (size_t position = 0; position < patches.size(); ++position) {
-    absl::Status& status = report.statuses[position];
-    status = patches[position].status();
-    if (status.ok()) {
-      status = InField(fmt::format("updates[{}].id", position), CheckId(patches[position]->id));
-    }
-    if (status.ok() && seen.insert(patches[position]->id).second) {
-      ids.push_back(patches[position]->id);
-    }
-  }
-  const auto pass = gate_.Enter(ids, context);
-  if (!pass.ok()) return pass.status();
-  auto stored =
-      store_.GetById(id_, ids, {.text_and_metadata = true, .bytes_max = context.read_bytes_max});
-  if (!stored.ok()) return stored.status();
-
-  // The newest version of each document: what is stored, then what earlier patches made of it.
-  std::unordered_map<std::string_view, StoredDocument*> newest;
-  for (std::optional<StoredDocument>& document : *stored) {
-    if (document.has_value()) newest.try_emplace(document->id, &*document);
-  }
-  std::unordered_set<StoredDocument*> changed;
-  for (size_t position = 0; position < patches.size(); ++position) {
-    absl::Status& status = report.statuses[position];
-    if (!status.ok()) continue;
-    const MetadataPatch& patch = *patches[position];
-    const auto found = newest.find(patch.id);
-    if (found == newest.end()) {
-      status = absl::NotFoundError(fmt::format("there is no document '{}'", patch.id));
-      continue;
-    }
-    StoredDocument& document = *found->second;
-    absl::StatusOr<Metadata> metadata = Patched(document.metadata, patch);
-    if (!metadata.ok()) {
-      status = InField(fmt::format("updates[{}]", position), metadata.status());
-      continue;
-    }
-    document.metadata = *std::move(metadata);
-    changed.insert(&document);
-  }
-  if (changed.empty()) return report;
-  if (absl::Status s = CommitPatched({changed.begin(), changed.end()}, context, report); !s.ok()) {
-    return s;
-  }
-  return report;
-}
-
-// One operation for a document, however many patches it had: each holds the whole document.
-absl::Status Collection::CommitPatched(std::vector<StoredDocument*> documents,
-                                       const CallContext& context, PatchReport& report) {
-  if (absl::Status s = context.Check(); !s.ok()) return s;
-  WriteRequest request{.collection_id = id_, .durability = report.durability};
-  std::vector<uint32_t> rows;
-  for (StoredDocument* document : documents) {
-    rows.push_back(metadata_.Stage(document->metadata));
-    request.operations.emplace_back(PutOperation{.id = document->id,
-                                                 .text = std::move(document->text),
-                                                 .metadata = std::move(document->metadata),
-                                                 .vector = std::nullopt});
-  }
-  Stopwatch commit_watch;
-  auto committed = store_.Write(std::move(request));
-  for (size_t at = 0; at < rows.size(); ++at) {
-    if (committed.ok() && committed->operations[at].effect != OperationResult::Effect::kNotFound) {
-      metadata_.Publish(committed->operations[at].label, rows[at]);
-    } else {
-      metadata_.Discard(rows[at]);
-    }
-  }
-  if (!committed.ok()) return committed.status();
-  report.timings.commit = commit_watch.Elapsed();
-  report.commit_sequence = committed->sequence;
-  report.durability = committed->durability;
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::vector<std::optional<StoredDocument>>> Collection::Get(
     std::span<const std::string> ids, DocumentFields fields) const {
   if (absl::Status s = CheckIds(ids); !s.ok()) return s;
@@ -335,6 +187,30 @@ absl::StatusOr<ListPage> Collection::List(uint64_t label, size_t page_size,
     page.next_label = page.documents.back().label;
   }
   return page;
+}
+
+absl::StatusOr<std::vector<uint64_t>> Collection::MatchingAfter(const Filter& filter,
+                                                                uint64_t label, size_t count,
+                                                                const CallContext& context) const {
+  if (absl::Status s = InField("filter", CheckFilter(filter)); !s.ok()) return s;
+  const auto matches = DocumentFilter(metadata_, store_, id_).Match(filter, context);
+  if (!matches.ok()) return matches.status();
+  std::vector<uint64_t> labels;
+  matches->labels.ForEach([&](size_t one) {
+    if (one > label && labels.size() < count) labels.push_back(one);
+  });
+  return labels;
+}
+
+absl::StatusOr<std::vector<std::optional<StoredDocument>>> Collection::GetMatching(
+    const Filter& filter, std::span<const uint64_t> labels, DocumentFields fields) const {
+  fields.text_and_metadata = true;
+  auto documents = store_.GetByLabel(id_, labels, fields);
+  if (!documents.ok()) return documents;
+  for (std::optional<StoredDocument>& document : *documents) {
+    if (document.has_value() && !IsMatch(filter, *document)) document.reset();
+  }
+  return documents;
 }
 
 uint64_t Collection::DocumentCount() const { return store_.DocumentCount(id_); }

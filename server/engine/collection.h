@@ -102,6 +102,11 @@ class Collection {
   absl::StatusOr<RemoveReport> Remove(std::span<const std::string> ids, Durability durability,
                                       bool dry_run, const CallContext& context);
 
+  // All that match, in several commits: when it fails, some may have gone already. Only those that
+  // still match when their turn comes. Dry run: only counts.
+  absl::StatusOr<RemoveReport> RemoveMatching(const Filter& filter, Durability durability,
+                                              bool dry_run, const CallContext& context);
+
   absl::StatusOr<PatchReport> PatchMetadata(std::vector<absl::StatusOr<MetadataPatch>> patches,
                                             Durability durability, const CallContext& context);
 
@@ -111,6 +116,16 @@ class Collection {
 
   // Documents after `label` (0: from the start), in order of first insertion. Works while loading.
   absl::StatusOr<ListPage> List(uint64_t label, size_t page_size, DocumentFields fields) const;
+
+  // The same of documents that match: labels after `label`, at most `count` of them. Documents of
+  // such a page are read by GetMatching.
+  absl::StatusOr<std::vector<uint64_t>> MatchingAfter(const Filter& filter, uint64_t label,
+                                                      size_t count,
+                                                      const CallContext& context) const;
+
+  // In the order of `labels`; nullopt where there is none, or where it does not match.
+  absl::StatusOr<std::vector<std::optional<StoredDocument>>> GetMatching(
+      const Filter& filter, std::span<const uint64_t> labels, DocumentFields fields) const;
 
   uint64_t DocumentCount() const;
 
@@ -145,6 +160,8 @@ class Collection {
  private:
   absl::Status CheckReady() const;
   void LoadMetadata(const std::atomic<bool>& stop);
+  absl::Status RemoveStored(std::span<const std::string> ids, const Filter* filter, bool dry_run,
+                            const CallContext& context, RemoveReport& report);
   absl::Status CommitPatched(std::vector<StoredDocument*> documents, const CallContext& context,
                              PatchReport& report);
   void ChangeIndex(const CollectionChanges& changes);

@@ -150,6 +150,14 @@ absl::Status CheckId(std::string_view id) {
   return absl::OkStatus();
 }
 
+absl::Status CheckIds(std::span<const std::string> ids) {
+  for (size_t position = 0; position < ids.size(); ++position) {
+    const absl::Status s = InField(fmt::format("ids[{}]", position), CheckId(ids[position]));
+    if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckText(std::string_view text) {
   if (text.size() > kTextBytesMax) {
     return InvalidField("", fmt::format("the text has {} bytes; at most {} are allowed: split it "

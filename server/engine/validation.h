@@ -31,6 +31,7 @@ absl::Status CheckCollectionSettings(const CollectionSettings& settings);
 
 // UTF-8, 1 to kIdBytesMax bytes.
 absl::Status CheckId(std::string_view id);
+absl::Status CheckIds(std::span<const std::string> ids);
 
 // UTF-8, 1 to kTextBytesMax bytes. Documents and queries may not be white space alone either.
 absl::Status CheckText(std::string_view text);

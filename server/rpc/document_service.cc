@@ -76,15 +76,30 @@ absl::StatusOr<v1::GetDocumentsResponse> Get(const RpcRuntime& runtime,
   return response;
 }
 
+absl::StatusOr<RemoveReport> RemoveAsked(Collection& collection,
+                                         const v1::DeleteDocumentsRequest& request,
+                                         const CallContext& context) {
+  const Durability durability = FromProto(request.durability());
+  if (!request.has_filter()) {
+    if (absl::Status s = CheckBatchSize(request.ids_size(), "ids"); !s.ok()) return s;
+    return collection.Remove(StringsOf(request.ids()), durability, request.dry_run(), context);
+  }
+  if (request.ids_size() > 0) {
+    return InvalidField("ids",
+                        "there are ids and a filter; give one of them (a filter can ask for "
+                        "ids too)");
+  }
+  const absl::StatusOr<Filter> filter = FromProto(request.filter());
+  if (!filter.ok()) return InField("filter", filter.status());
+  return collection.RemoveMatching(*filter, durability, request.dry_run(), context);
+}
+
 absl::StatusOr<v1::DeleteDocumentsResponse> Delete(const Database& database,
                                                    const v1::DeleteDocumentsRequest& request,
                                                    const CallContext& context) {
   const auto collection = FindCollection(database, request.collection(), "collection");
   if (!collection.ok()) return collection.status();
-  if (absl::Status s = CheckBatchSize(request.ids_size(), "ids"); !s.ok()) return s;
-  auto report = (*collection)
-                    ->Remove(StringsOf(request.ids()), FromProto(request.durability()),
-                             request.dry_run(), context);
+  auto report = RemoveAsked(**collection, request, context);
   if (!report.ok()) return report.status();
   v1::DeleteDocumentsResponse response;
   response.set_deleted_count(report->removed_count);
@@ -121,8 +136,40 @@ absl::StatusOr<uint64_t> LabelOfToken(const std::string& token) {
   return InvalidField("page_token", "the page token is not one that ListDocuments gave");
 }
 
+// A page of the documents that match.
+absl::StatusOr<v1::ListDocumentsResponse> ListMatching(const Collection& collection,
+                                                       const v1::ListDocumentsRequest& request,
+                                                       uint64_t after_label, size_t page_size,
+                                                       const CallContext& context) {
+  const absl::StatusOr<Filter> filter = FromProto(request.filter());
+  if (!filter.ok()) return InField("filter", filter.status());
+  // One more than the page shows whether there is another page.
+  const auto labels = collection.MatchingAfter(*filter, after_label, page_size + 1, context);
+  if (!labels.ok()) return labels.status();
+  const AnswerFields fields = FieldsOf(request.has_fields(), request.fields());
+  const size_t end = std::min(page_size, labels->size());
+  v1::ListDocumentsResponse response;
+  size_t at = 0;
+  for (size_t bytes = 0; at < end && bytes < kPageBytesTarget;) {
+    const auto block = std::span(*labels).subspan(at, std::min(kReadBlockDocuments, end - at));
+    const auto documents = collection.GetMatching(*filter, block, fields.ToRead());
+    if (!documents.ok()) return documents.status();
+    for (const std::optional<StoredDocument>& document : *documents) {
+      if (bytes >= kPageBytesTarget) break;
+      ++at;
+      if (!document.has_value()) continue;
+      v1::Document& proto = *response.add_documents();
+      ToProto(*document, fields, proto);
+      bytes += proto.ByteSizeLong();
+    }
+  }
+  if (at < labels->size()) response.set_next_page_token(std::to_string((*labels)[at - 1]));
+  return response;
+}
+
 absl::StatusOr<v1::ListDocumentsResponse> List(const Database& database,
-                                               const v1::ListDocumentsRequest& request) {
+                                               const v1::ListDocumentsRequest& request,
+                                               const CallContext& context) {
   const auto collection = FindCollection(database, request.collection(), "collection");
   if (!collection.ok()) return collection.status();
   const absl::StatusOr<uint64_t> label = LabelOfToken(request.page_token());
@@ -132,6 +179,9 @@ absl::StatusOr<v1::ListDocumentsResponse> List(const Database& database,
   if (page_size > kPageSizeMax) {
     return InvalidField("page_size", fmt::format("the page size is {}; it must be 1 to {}",
                                                  page_size, kPageSizeMax));
+  }
+  if (request.has_filter()) {
+    return ListMatching(**collection, request, *label, page_size, context);
   }
   v1::ListDocumentsResponse response;
   size_t bytes = 0;
@@ -217,7 +267,9 @@ grpc::ServerUnaryReactor* DocumentService::ListDocuments(grpc::CallbackServerCon
                                                          grpc::ByteBuffer* response) {
   return UnaryCall<v1::ListDocumentsRequest, v1::ListDocumentsResponse>::Start(
       runtime_, runtime_.search_pool, *context, request, response,
-      [this](const auto& message, const CallContext&) { return List(runtime_.database, message); });
+      [this](const auto& message, const CallContext& call) {
+        return List(runtime_.database, message, call);
+      });
 }
 
 grpc::ServerUnaryReactor* DocumentService::CountDocuments(grpc::CallbackServerContext* context,

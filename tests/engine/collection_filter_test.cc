@@ -152,6 +152,42 @@ TEST_F(CollectionFilterTest, AChangeOfMetadataIsSeenByTheNextSearch) {
   EXPECT_THAT(IdsOf(Search(*docs_, Filtered(published))), ElementsAre("id1"));
 }
 
+TEST_F(CollectionFilterTest, AllThatMatchAreRemovedOrOnlyCounted) {
+  for (size_t number = 0; number < 2'300; ++number)
+    PutDocument(number, {{"odd", {number % 2 == 1}}});
+  const Filter odd = Equal("odd", {true});
+  const auto counted = docs_->RemoveMatching(odd, Durability::kOsBuffer, true, {});
+  ASSERT_THAT(counted, IsOk());
+  EXPECT_EQ(counted->removed_count, 1'150u);
+  EXPECT_EQ(docs_->DocumentCount(), 2'300u);
+  const auto removed = docs_->RemoveMatching(odd, Durability::kOsBuffer, false, {});
+  ASSERT_THAT(removed, IsOk());
+  EXPECT_EQ(removed->removed_count, 1'150u);
+  EXPECT_THAT(removed->missing_ids, IsEmpty());
+  EXPECT_EQ(docs_->DocumentCount(), 1'150u);
+  EXPECT_EQ(CountOf(odd), 0u);
+  EXPECT_EQ(CountOf({Not{{odd}}}), 1'150u);
+  EXPECT_EQ(docs_->RemoveMatching(odd, Durability::kOsBuffer, false, {})->removed_count, 0u);
+}
+
+TEST_F(CollectionFilterTest, WhatMatchesIsListedInPages) {
+  for (size_t number = 0; number < 100; ++number) PutDocument(number, {{"odd", {number % 2 == 1}}});
+  const Filter odd = Equal("odd", {true});
+  std::vector<std::string> ids;
+  for (uint64_t label = 0;;) {
+    const auto labels = docs_->MatchingAfter(odd, label, 7, {});
+    ASSERT_THAT(labels, IsOk());
+    if (labels->empty()) break;
+    label = labels->back();
+    const auto documents = docs_->GetMatching(odd, *labels, {});
+    ASSERT_THAT(documents, IsOk());
+    for (const auto& document : *documents) ids.push_back(document.value().id);
+  }
+  ASSERT_EQ(ids.size(), 50u);
+  EXPECT_EQ(ids.front(), "id1");
+  EXPECT_EQ(ids.back(), "id99");
+}
+
 TEST_F(CollectionFilterTest, ADocumentThatTheQueryNamesIsLeftOut) {
   for (size_t number = 0; number < 8; ++number) PutDocument(number, {{"kept", {number < 3}}});
   QueryInput query{.limit = 10, .filter = Equal("kept", {true})};

@@ -60,6 +60,48 @@ TEST_F(EngineConcurrencyTest, StoreAndIndexAgreeAfterARaceForOneId) {
   EXPECT_EQ(report->hits.front().distance, 0);
 }
 
+// Every document is always in exactly one of two states, whoever changes it just then.
+TEST_F(EngineConcurrencyTest, FiltersSeeEveryDocumentOnceBesideChangesOfMetadata) {
+  constexpr size_t kDocuments = 60;
+  std::shared_ptr<Collection> docs = Create({.name = "docs", .dimension = 2});
+  const auto in_state = [](const char* state) {
+    return Filter{HasAny{.field = "state", .values = {{std::string(state)}}}};
+  };
+  for (size_t number = 0; number < kDocuments; ++number) {
+    DocumentInput document = WithVector(std::to_string(number), {1, static_cast<float>(number)});
+    document.metadata = {{"state", {std::string("open")}}};
+    Put(*docs, {document});
+  }
+  std::atomic<bool> done{false};
+  std::vector<std::thread> writers;
+  for (size_t writer = 0; writer < 2; ++writer) {
+    writers.emplace_back([&, writer] {
+      for (size_t turn = 0; !done; ++turn) {
+        std::vector<absl::StatusOr<MetadataPatch>> patches;
+        patches.emplace_back(
+            MetadataPatch{.id = std::to_string(turn * 7 % (kDocuments / 2) * 2 + writer),
+                          .set = {{"state", {std::string(turn % 3 == 0 ? "done" : "open")}}}});
+        EXPECT_THAT(docs->PatchMetadata(std::move(patches), Durability::kOsBuffer, {}), IsOk());
+      }
+    });
+  }
+  const Filter either{AnyOf{{in_state("open"), in_state("done")}}};
+  for (int turn = 0; turn < 150; ++turn) {
+    const auto count = docs->CountMatching(either, {});
+    ASSERT_THAT(count, IsOk());
+    EXPECT_EQ(count->matching_count, kDocuments);
+    QueryInput query{.limit = kDocuments, .filter = in_state("done")};
+    query.terms.push_back({.source = std::vector<float>{1, 5}});
+    const auto report = Search(*docs, query);
+    ASSERT_THAT(report, IsOk());
+    for (const SearchHitOutput& hit : report->hits) {
+      EXPECT_EQ(hit.document.metadata.at("state"), Value{std::string("done")});
+    }
+  }
+  done = true;
+  for (std::thread& writer : writers) writer.join();
+}
+
 TEST_F(EngineConcurrencyTest, SearchesRunBesideUpsertsAndRemoves) {
   std::shared_ptr<Collection> docs =
       Create({.name = "docs", .dimension = 4, .engine = IndexEngine::kHnswlib});
