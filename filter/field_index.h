@@ -42,7 +42,7 @@ class FieldIndex {
   // Forgets the rows in `dead`, which nobody asks for any more.
   void Subtract(const BitSet& dead);
 
-  // Of all values, as far as `rows` have them: what the type-mismatch note of explain needs.
+  // Whether some row has a value of the type of this one; true when the index cannot tell.
   bool HasType(const Value& value) const;
 
   size_t memory_bytes() const;

@@ -28,8 +28,8 @@ double LengthOf(const std::vector<float>& vector) {
 // Labels by a set of them.
 class MatchingLabels final : public LabelFilter {
  public:
-  MatchingLabels(const BitSet& labels, const std::unordered_set<uint64_t>& excluded)
-      : labels_(labels), excluded_(excluded), count_(labels.Count()) {}
+  MatchingLabels(const FilterMatches& matches, const std::unordered_set<uint64_t>& excluded)
+      : labels_(matches.labels), excluded_(excluded), count_(matches.report.matching_count) {}
   bool Contains(uint64_t label) const override {
     return labels_.Contains(label) && (excluded_.empty() || !excluded_.contains(label));
   }
@@ -182,7 +182,7 @@ absl::StatusOr<SearchAnswer> SearchRunner::SearchIndex(const QueryInput& query,
                         .ef_search = query.ef_search != 0 ? query.ef_search : target_.ef_search,
                         .exact = query.exact};
   if (matches == nullptr) return target_.index.Search(combined.vector, options);
-  const MatchingLabels filter(matches->labels, combined.excluded_labels);
+  const MatchingLabels filter(*matches, combined.excluded_labels);
   options.filter = &filter;
   return target_.index.Search(combined.vector, options);
 }
