@@ -29,15 +29,17 @@ struct Timestamp {
 
 struct Value;
 using ValueList = std::vector<Value>;
+using ValueMap = std::map<std::string, Value, std::less<>>;  // libstdc++ asks for no whole Value.
 
-// One typed metadata value. An int64 keeps all its bits; a list may hold lists up to
+// One typed metadata value. An int64 keeps all its bits; lists and maps may hold each other up to
 // kMetadataDepthMax deep.
 struct Value {
-  std::variant<Null, bool, int64_t, double, std::string, Bytes, Timestamp, ValueList> kind;
+  std::variant<Null, bool, int64_t, double, std::string, Bytes, Timestamp, ValueList, ValueMap>
+      kind;
   bool operator==(const Value&) const = default;
 };
 
-using Metadata = std::map<std::string, Value, std::less<>>;
+using Metadata = ValueMap;
 
 }  // namespace simile
 

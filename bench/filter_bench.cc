@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -27,6 +28,7 @@ namespace {
 
 constexpr size_t kNeighbors = 10;
 constexpr size_t kSampleVectors = 10'000;
+constexpr double kRecallWanted = 0.98;
 
 struct Options {
   std::string model, texts;
@@ -44,40 +46,43 @@ double ThreadSeconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-class PassingLabels final : public LabelFilter {
- public:
-  PassingLabels(std::vector<bool> passes)
-      : passes_(std::move(passes)),
-        count_(static_cast<size_t>(std::ranges::count(passes_, true))) {}
-  bool Contains(uint64_t label) const override { return passes_[label]; }
-  size_t count() const override { return count_; }
-
- private:
-  const std::vector<bool> passes_;
-  const size_t count_;
-};
-
-PassingLabels RandomFilter(size_t vectors, double share, std::mt19937& random) {
-  std::vector<bool> passes(vectors);
+LabelSet RandomFilter(size_t vectors, double share, std::mt19937& random) {
+  BitSet passing(vectors);
   std::bernoulli_distribution draw(share);
-  for (size_t at = 0; at < vectors; ++at) passes[at] = draw(random);
-  return PassingLabels(std::move(passes));
+  for (size_t at = 0; at < vectors; ++at) {
+    if (draw(random)) passing.Add(at);
+  }
+  return LabelSet(std::move(passing));
 }
 
-PassingLabels ClusteredFilter(const FlatIndex& truth, std::span<const float> centre, size_t vectors,
-                              double share) {
-  std::vector<bool> passes(vectors);
+LabelSet ClusteredFilter(const FlatIndex& truth, std::span<const float> centre, size_t vectors,
+                         double share) {
+  BitSet passing(vectors);
   const auto count = static_cast<size_t>(std::ceil(share * static_cast<double>(vectors)));
   const auto nearest = truth.Search(centre, {.k = count});
-  for (const Neighbor& neighbor : nearest->neighbors) passes[neighbor.label] = true;
-  return PassingLabels(std::move(passes));
+  for (const Neighbor& neighbor : nearest->neighbors) passing.Add(neighbor.label);
+  return LabelSet(std::move(passing));
 }
 
 struct Measured {
   double recall = 0;
   double queries_per_second = 0;
-  double walks = 0;  // Share of the queries that a walk answered.
+  std::string strategies;  // How many queries each answered.
 };
+
+const char* NameOf(SearchStrategy strategy) {
+  switch (strategy) {
+    case SearchStrategy::kExactScan:
+      return "scan";
+    case SearchStrategy::kGraph:
+      return "sweep";
+    case SearchStrategy::kTwoHop:
+      return "two-hop";
+    case SearchStrategy::kGraphThenScan:
+      return "walk-then-scan";
+  }
+  return "";
+}
 
 class FilterBench {
  public:
@@ -96,8 +101,11 @@ class FilterBench {
   }
 
   void Run() {
-    fmt::print("{:>9} {:>6}  {:>24}  {:>24}  {:>32}\n", "", "passes", "scan: recall, /s",
-               "walk: recall, /s", "chosen: recall, /s, walks");
+    const PlannerCosts costs = index_.Statistics().costs;
+    fmt::print("reckoned with: {:.1f} ns a row in order, {:.1f} anywhere, {:.1f} to ask\n",
+               costs.scanned_row_ns, costs.walked_row_ns, costs.filtered_row_ns);
+    fmt::print("{:>9} {:>6} {:>16} {:>16} {:>16} {:>16}  {:>8}  {}\n", "", "passes",
+               "scan: recall, /s", "sweep", "two-hop", "chosen", "of best", "chosen");
     for (const bool clustered : {false, true}) {
       for (const double share : {0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5}) Row(clustered, share);
     }
@@ -105,7 +113,7 @@ class FilterBench {
 
  private:
   void Row(bool clustered, double share) {
-    std::vector<PassingLabels> filters;
+    std::vector<LabelSet> filters;
     for (size_t at = 0; at < options_.filters; ++at) {
       filters.push_back(clustered ? ClusteredFilter(truth_, vectors_[random_() % options_.vectors],
                                                     options_.vectors, share)
@@ -117,24 +125,32 @@ class FilterBench {
           truth_.Search(Query(at), {.k = kNeighbors, .filter = &filters[at % filters.size()]});
       for (const Neighbor& neighbor : answer->neighbors) expected[at].push_back(neighbor.label);
     }
-    const Measured scan = Measure(filters, expected, SearchStrategy::kExactScan);
-    const Measured walk = Measure(filters, expected, SearchStrategy::kGraph);
-    const Measured chosen = Measure(filters, expected, std::nullopt);
-    fmt::print("{:>9} {:5.1f}%  {:14.4f} {:9.0f}  {:14.4f} {:9.0f}  {:14.4f} {:9.0f} {:7.2f}\n",
-               clustered ? "clustered" : "random", 100 * share, scan.recall,
-               scan.queries_per_second, walk.recall, walk.queries_per_second, chosen.recall,
-               chosen.queries_per_second, chosen.walks);
+    fmt::print("{:>9} {:5.1f}%", clustered ? "clustered" : "random", 100 * share);
+    double fastest = 0;
+    for (const std::optional<SearchStrategy> strategy :
+         {std::optional(SearchStrategy::kExactScan), std::optional(SearchStrategy::kGraph),
+          std::optional(SearchStrategy::kTwoHop), std::optional<SearchStrategy>()}) {
+      const Measured measured = Measure(filters, expected, strategy);
+      fmt::print("  {:6.4f} {:7.0f}", measured.recall, measured.queries_per_second);
+      // One that loses too much is no choice.
+      if (measured.recall >= kRecallWanted) {
+        fastest = std::max(fastest, measured.queries_per_second);
+      }
+      if (strategy.has_value()) continue;
+      fmt::print("  {:8.2f}  {}\n", measured.queries_per_second / fastest, measured.strategies);
+    }
     std::fflush(stdout);
   }
 
   std::span<const float> Query(size_t at) const { return vectors_[options_.vectors + at]; }
 
-  Measured Measure(const std::vector<PassingLabels>& filters,
+  Measured Measure(const std::vector<LabelSet>& filters,
                    const std::vector<std::vector<uint64_t>>& expected,
                    std::optional<SearchStrategy> strategy) {
     Measured best;
     for (size_t round = 0; round < options_.rounds; ++round) {
-      size_t found = 0, wanted = 0, walks = 0;
+      size_t found = 0, wanted = 0;
+      std::map<SearchStrategy, size_t> strategies;
       const double start = ThreadSeconds();
       std::vector<SearchAnswer> answers;
       for (size_t at = 0; at < options_.queries; ++at) {
@@ -146,7 +162,7 @@ class FilterBench {
       const double seconds = ThreadSeconds() - start;
       for (size_t at = 0; at < options_.queries; ++at) {
         wanted += expected[at].size();
-        walks += answers[at].strategy == SearchStrategy::kGraph ? 1 : 0;
+        ++strategies[answers[at].strategy];
         for (const Neighbor& neighbor : answers[at].neighbors) {
           found += static_cast<size_t>(std::ranges::count(expected[at], neighbor.label));
         }
@@ -155,7 +171,10 @@ class FilterBench {
       if (count / seconds < best.queries_per_second) continue;
       best = {.recall = static_cast<double>(found) / static_cast<double>(wanted),
               .queries_per_second = count / seconds,
-              .walks = static_cast<double>(walks) / count};
+              .strategies = ""};
+      for (const auto& [kind, times] : strategies) {
+        best.strategies += fmt::format("{} {} ", NameOf(kind), times);
+      }
     }
     return best;
   }

@@ -120,14 +120,15 @@ absl::StatusOr<v1::ListDocumentsResponse> Client::ListDocuments(
 absl::StatusOr<uint64_t> Client::CountDocuments(const std::string& collection) {
   v1::CountDocumentsRequest request;
   request.set_collection(collection);
-  return CountDocuments(request);
-}
-
-absl::StatusOr<uint64_t> Client::CountDocuments(const v1::CountDocumentsRequest& request) {
-  const auto response = state_->Call(*state_->documents, &v1::DocumentService::Stub::CountDocuments,
-                                     request, Repeat::kSafely);
+  const auto response = CountDocuments(request);
   if (!response.ok()) return response.status();
   return response->count();
+}
+
+absl::StatusOr<v1::CountDocumentsResponse> Client::CountDocuments(
+    const v1::CountDocumentsRequest& request) {
+  return state_->Call(*state_->documents, &v1::DocumentService::Stub::CountDocuments, request,
+                      Repeat::kSafely);
 }
 
 absl::StatusOr<v1::UpdateMetadataResponse> Client::UpdateMetadata(

@@ -53,7 +53,8 @@ class Client {
       const v1::DeleteDocumentsRequest& request);
   absl::StatusOr<v1::ListDocumentsResponse> ListDocuments(const v1::ListDocumentsRequest& request);
   absl::StatusOr<uint64_t> CountDocuments(const std::string& collection);
-  absl::StatusOr<uint64_t> CountDocuments(const v1::CountDocumentsRequest& request);
+  absl::StatusOr<v1::CountDocumentsResponse> CountDocuments(
+      const v1::CountDocumentsRequest& request);
   absl::StatusOr<v1::UpdateMetadataResponse> UpdateMetadata(
       const v1::UpdateMetadataRequest& request);
 

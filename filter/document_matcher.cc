@@ -2,11 +2,18 @@
 
 #include <algorithm>
 
+#include "filter/field_paths.h"
 #include "filter/scalar.h"
 #include "filter/word_match.h"
 
 namespace simile {
 namespace {
+
+bool IsAbove(const Scalar& a, const Scalar& b, bool or_equal) {
+  const std::partial_ordering order = CompareScalars(a, b);
+  return order == std::partial_ordering::greater ||
+         (or_equal && order == std::partial_ordering::equivalent);
+}
 
 class Matcher {
  public:
@@ -28,18 +35,12 @@ class Matcher {
                                [&](const Value& value) { return Has(condition.field, value); });
   }
   bool operator()(const InRange& range) const {
-    const std::optional<Scalar> low = BoundOf(range.low), high = BoundOf(range.high);
-    if ((range.low.has_value() && !low.has_value()) ||
-        (range.high.has_value() && !high.has_value())) {
-      return false;
-    }
-    return Some(range.field, [&](const Scalar& scalar) {
-      return (!low.has_value() || IsAbove(scalar, *low, range.low->is_inclusive)) &&
-             (!high.has_value() || IsAbove(*high, scalar, range.high->is_inclusive));
-    });
+    return Some(range.field, [&](const Scalar& scalar) { return IsInRange(range, scalar); });
   }
   bool operator()(const FieldExists& condition) const {
-    return subject_.metadata.contains(condition.field);
+    bool has = false;
+    ForEachValueAt(subject_.metadata, condition.field, [&has](const Value&) { has = true; });
+    return has;
   }
   bool operator()(const TextHasWord& condition) const {
     return HasWord(subject_.text, condition.word);
@@ -51,22 +52,12 @@ class Matcher {
  private:
   bool Is(const Filter& filter) const { return std::visit(*this, filter.kind); }
 
-  static std::optional<Scalar> BoundOf(const std::optional<RangeBound>& bound) {
-    return bound.has_value() ? ScalarOf(bound->value) : std::nullopt;
-  }
-
-  static bool IsAbove(const Scalar& a, const Scalar& b, bool or_equal) {
-    const std::partial_ordering order = CompareScalars(a, b);
-    return order == std::partial_ordering::greater ||
-           (or_equal && order == std::partial_ordering::equivalent);
-  }
-
   template <typename Condition>
   bool Some(std::string_view field, const Condition& condition) const {
-    const auto found = subject_.metadata.find(field);
-    if (found == subject_.metadata.end()) return false;
     bool has = false;
-    ForEachScalar(found->second, [&](const Scalar& scalar) { has = has || condition(scalar); });
+    ForEachValueAt(subject_.metadata, field, [&](const Value& value) {
+      ForEachScalar(value, [&](const Scalar& scalar) { has = has || condition(scalar); });
+    });
     return has;
   }
 
@@ -80,6 +71,16 @@ class Matcher {
 };
 
 }  // namespace
+
+bool IsInRange(const InRange& range, const Scalar& scalar) {
+  if (range.low.has_value()) {
+    const std::optional<Scalar> low = ScalarOf(range.low->value);
+    if (!low.has_value() || !IsAbove(scalar, *low, range.low->is_inclusive)) return false;
+  }
+  if (!range.high.has_value()) return true;
+  const std::optional<Scalar> high = ScalarOf(range.high->value);
+  return high.has_value() && IsAbove(*high, scalar, range.high->is_inclusive);
+}
 
 bool Matches(const Filter& filter, const FilterSubject& subject) {
   return std::visit(Matcher(subject), filter.kind);

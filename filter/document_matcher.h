@@ -5,6 +5,7 @@
 
 #include "base/value.h"
 #include "filter/filter.h"
+#include "filter/scalar.h"
 
 namespace simile {
 
@@ -14,6 +15,9 @@ struct FilterSubject {
   std::string_view text;
   const Metadata& metadata;
 };
+
+// Whether the value lies between the bounds; the range's field is not looked at.
+bool IsInRange(const InRange& range, const Scalar& scalar);
 
 // Whether the filter matches: what filters mean, without an index.
 // Cost: each condition looks at each value of its field.

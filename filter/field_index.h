@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "absl/container/btree_map.h"
+#include "base/bit_set.h"
 #include "base/shared_mutex.h"
-#include "filter/bit_set.h"
 #include "filter/filter.h"
 #include "filter/posting.h"
 #include "filter/scalar.h"

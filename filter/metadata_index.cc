@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "filter/field_paths.h"
 #include "fmt/format.h"
 
 namespace simile {
@@ -28,8 +29,8 @@ void CollectIds(const Filter& filter, std::vector<std::string>& ids) {
 }
 
 std::string_view TypeName(const Value& value) {
-  constexpr std::string_view kNames[] = {"null",   "bool",  "number",    "number",
-                                         "string", "bytes", "timestamp", "list"};
+  constexpr std::string_view kNames[] = {"null",  "bool",      "number", "number", "string",
+                                         "bytes", "timestamp", "list",   "map"};
   return kNames[value.kind.index()];
 }
 
@@ -153,6 +154,10 @@ class MetadataIndex::Evaluator {
           return {.yes = BitSet(live_.size())};
         }
       }
+      if (!index_.options_.fields.empty()) {
+        return Undecided(
+            fmt::format("field '{}' is not among those that the collection indexes", name));
+      }
       return Undecided(fmt::format("field '{}' is not indexed: there are more than {}", name,
                                    index_.options_.fields_max));
     }
@@ -198,12 +203,21 @@ std::shared_ptr<FieldIndex> MetadataIndex::FindField(std::string_view name) cons
   return found == fields_.end() ? nullptr : found->second;
 }
 
+bool MetadataIndex::MayIndex(const std::string& name) const {
+  return fields_.size() < options_.fields_max &&
+         (options_.fields.empty() || options_.fields.contains(name));
+}
+
 std::shared_ptr<FieldIndex> MetadataIndex::FieldFor(const std::string& name) {
-  if (std::shared_ptr<FieldIndex> found = FindField(name)) return found;
+  {
+    ReaderLock lock(fields_mutex_);
+    if (const auto found = fields_.find(name); found != fields_.end()) return found->second;
+    if (has_unindexed_fields_ && !MayIndex(name)) return nullptr;
+  }
   WriterLock lock(fields_mutex_);
   const auto found = fields_.find(name);
   if (found != fields_.end()) return found->second;
-  if (fields_.size() >= options_.fields_max) {
+  if (!MayIndex(name)) {
     has_unindexed_fields_ = true;
     return nullptr;
   }
@@ -225,9 +239,9 @@ uint32_t MetadataIndex::TakeRow() {
 
 uint32_t MetadataIndex::Stage(const Metadata& metadata) {
   const uint32_t row = TakeRow();
-  for (const auto& [name, value] : metadata) {
-    if (const std::shared_ptr<FieldIndex> field = FieldFor(name)) field->Add(row, value);
-  }
+  ForEachField(metadata, [&](const std::string& path, const Value& value) {
+    if (const std::shared_ptr<FieldIndex> field = FieldFor(path)) field->Add(row, value);
+  });
   return row;
 }
 
@@ -355,37 +369,52 @@ FilterEvaluation MetadataIndex::Evaluate(
   return evaluation;
 }
 
-bool MetadataIndex::CountValues(std::string_view field_name, const BitSet& labels,
-                                const std::function<void(const Scalar&, size_t)>& visit) const {
-  const std::shared_ptr<FieldIndex> field = FindField(field_name);
+std::optional<FacetCounts> MetadataIndex::Count(const Facet& facet, const BitSet* labels) const {
+  FacetCounts counts{.range_counts = std::vector<size_t>(facet.ranges.size())};
+  const std::shared_ptr<FieldIndex> field = FindField(facet.field);
   if (field == nullptr) {
     ReaderLock lock(fields_mutex_);
-    return !has_unindexed_fields_;
+    if (has_unindexed_fields_) return std::nullopt;
+    return counts;
   }
   ReaderLock no_recycling(recycle_mutex_);
   BitSet counted;
   {
     ReaderLock lock(rows_mutex_);
-    counted = BitSet(live_.size());
-    live_.ForEach([&](size_t row) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      if (labels.Contains(labels_[row])) counted.Add(row);
-    });
+    counted = live_;
+    if (labels != nullptr) {
+      live_.ForEach([&](size_t row) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        if (!labels->Contains(labels_[row])) counted.Remove(row);
+      });
+    }
   }
-  return field->ForEachValue([&](const Scalar& scalar, const Posting& posting) {
-    size_t count = 0;
-    posting.ForEach([&](uint32_t row) { count += counted.Contains(row) ? 1 : 0; });
-    if (count > 0) visit(scalar, count);
+  TopValues top(facet.limit);
+  const bool is_indexed = field->ForEachValue([&](const Scalar& scalar, const Posting& posting) {
+    top.Offer(scalar, posting.CountIn(counted));
   });
+  if (!is_indexed) return std::nullopt;
+  for (size_t at = 0; at < facet.ranges.size(); ++at) {
+    BitSet rows(counted.size());
+    if (!field->CollectRange(facet.ranges[at], rows)) return std::nullopt;
+    rows.Intersect(counted);
+    counts.range_counts[at] = rows.Count();
+  }
+  counts.value_count = top.value_count();
+  counts.values = top.Take();
+  return counts;
 }
 
 MetadataIndexStatistics MetadataIndex::Statistics() const {
   MetadataIndexStatistics statistics;
   std::map<std::string, std::shared_ptr<FieldIndex>, std::less<>> fields;
+  bool has_unindexed_fields = false;
   {
     ReaderLock lock(fields_mutex_);
     fields = fields_;
+    has_unindexed_fields = has_unindexed_fields_;
   }
   statistics.fields = fields.size();
+  statistics.has_unindexed_fields = has_unindexed_fields;
   for (const auto& [name, field] : fields) {
     if (field->is_over_budget()) statistics.fields_over_budget.push_back(name);
     statistics.memory_bytes += field->memory_bytes();

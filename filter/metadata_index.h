@@ -7,15 +7,19 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "base/bit_set.h"
 #include "base/shared_mutex.h"
 #include "base/value.h"
-#include "filter/bit_set.h"
+#include "filter/facet.h"
 #include "filter/field_index.h"
 #include "filter/filter.h"
 
@@ -34,8 +38,9 @@ struct FilterEvaluation {
 struct MetadataIndexStatistics {
   size_t fields = 0;
   std::vector<std::string> fields_over_budget;
-  size_t rows = 0;       // Versions of metadata that are live.
-  size_t dead_rows = 0;  // And those whose memory is not yet free.
+  bool has_unindexed_fields = false;  // Beyond fields_max, or not among those asked for.
+  size_t rows = 0;                    // Versions of metadata that are live.
+  size_t dead_rows = 0;               // And those whose memory is not yet free.
   size_t memory_bytes = 0;
 };
 
@@ -55,11 +60,12 @@ class MetadataIndex {
   struct Options {
     size_t field_bytes_max = 64ull << 20;  // Fields that would take more are not indexed.
     size_t fields_max = 1'024;             // Further ones are not either.
+    std::set<std::string> fields;          // Only these, when there are any.
   };
 
   static constexpr uint64_t kNoLabel = ~uint64_t{0};
 
-  explicit MetadataIndex(const Options& options) : options_(options) {}
+  explicit MetadataIndex(Options options) : options_(std::move(options)) {}
 
   // A new version that nobody sees yet; to be given to Publish or Discard.
   uint32_t Stage(const Metadata& metadata);
@@ -82,10 +88,10 @@ class MetadataIndex {
       const std::function<std::vector<uint64_t>(const std::vector<std::string>&)>& labels_of_ids)
       const;
 
-  // How many of the documents in `labels` have each value of the field. False when it is not
+  // Counts over the documents in `labels`, or over all when it is null. None when the field is not
   // indexed.
-  bool CountValues(std::string_view field, const BitSet& labels,
-                   const std::function<void(const Scalar&, size_t)>& visit) const;
+  // Cost: a step for each document that has the field, and for each of its values.
+  std::optional<FacetCounts> Count(const Facet& facet, const BitSet* labels) const;
 
   MetadataIndexStatistics Statistics() const;
 
@@ -93,6 +99,7 @@ class MetadataIndex {
   class Evaluator;
 
   std::shared_ptr<FieldIndex> FieldFor(const std::string& name);
+  bool MayIndex(const std::string& name) const ABSL_SHARED_LOCKS_REQUIRED(fields_mutex_);
   std::shared_ptr<FieldIndex> FindField(std::string_view name) const;
   uint32_t TakeRow();
   void Bury(uint32_t row) ABSL_EXCLUSIVE_LOCKS_REQUIRED(rows_mutex_);

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "filter/bit_set.h"
+#include "base/bit_set.h"
 #include "roaring/roaring.hh"
 
 namespace simile {
@@ -64,6 +64,12 @@ class Posting {
       return true;
     };
     rows_->iterate(call, &visit);
+  }
+
+  size_t CountIn(const BitSet& rows) const {
+    size_t count = 0;
+    ForEach([&](uint32_t row) { count += rows.Contains(row) ? 1 : 0; });
+    return count;
   }
 
   uint32_t count() const { return count_; }

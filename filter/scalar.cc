@@ -31,6 +31,13 @@ std::optional<Number> Number::Of(double value) {
   return Number(static_cast<int64_t>(whole), value - whole);
 }
 
+std::variant<int64_t, double> Number::value() const {
+  if (rest_ == 0) return whole_;
+  // Put together as they were taken apart; 2^63 and beyond are what is missing from the end.
+  if (rest_ >= 1) return kInt64End + (rest_ - 1);
+  return static_cast<double>(whole_) + rest_;
+}
+
 std::strong_ordering Number::operator<=>(const Number& other) const {
   if (whole_ != other.whole_) return whole_ <=> other.whole_;
   if (rest_ == other.rest_) return std::strong_ordering::equal;
@@ -46,6 +53,17 @@ std::optional<Scalar> ScalarOf(const Value& value) {
   if (const auto* bytes = std::get_if<Bytes>(&value.kind)) return *bytes;
   if (const auto* time = std::get_if<Timestamp>(&value.kind)) return *time;
   return std::nullopt;
+}
+
+Value ValueOf(const Scalar& scalar) {
+  if (const auto* number = std::get_if<Number>(&scalar)) {
+    return std::visit([](auto value) { return Value{value}; }, number->value());
+  }
+  if (const auto* flag = std::get_if<bool>(&scalar)) return {*flag};
+  if (const auto* string = std::get_if<std::string>(&scalar)) return {*string};
+  if (const auto* bytes = std::get_if<Bytes>(&scalar)) return {*bytes};
+  if (const auto* time = std::get_if<Timestamp>(&scalar)) return {*time};
+  return {Null()};
 }
 
 std::partial_ordering CompareScalars(const Scalar& a, const Scalar& b) {

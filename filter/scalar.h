@@ -20,6 +20,9 @@ class Number {
   static std::optional<Number> Of(double value);
   static Number Of(int64_t value) { return Number(value, 0); }
 
+  // An int64 when it is worth one, else a double.
+  std::variant<int64_t, double> value() const;
+
   std::strong_ordering operator<=>(const Number& other) const;
   bool operator==(const Number& other) const = default;
 
@@ -33,16 +36,27 @@ class Number {
   double rest_;
 };
 
-// One value that is no list, by which documents can be told apart. Values of different types are
-// never equal, except numbers.
+// One value that is neither list nor map, by which documents can be told apart. Values of different
+// types are never equal, except numbers.
 using Scalar = std::variant<Null, bool, Number, std::string, Bytes, Timestamp>;
 
-// None for NaN and for lists.
+// None for NaN, lists and maps.
 std::optional<Scalar> ScalarOf(const Value& value);
+
+// A value that has this scalar.
+Value ValueOf(const Scalar& scalar);
 
 // The order within one type: false before true, numbers by worth, strings and bytes by their bytes,
 // points in time as they follow. Unordered between types, and for null.
 std::partial_ordering CompareScalars(const Scalar& a, const Scalar& b);
+
+// An order of all scalars, first by type, for maps.
+struct ScalarBefore {
+  bool operator()(const Scalar& a, const Scalar& b) const {
+    return a.index() != b.index() ? a.index() < b.index()
+                                  : CompareScalars(a, b) == std::partial_ordering::less;
+  }
+};
 
 // Calls `visit` for the value, or for every value in the list and in lists inside it. What has no
 // Scalar is left out.

@@ -62,7 +62,11 @@ absl::StatusOr<SearchAnswer> FlatIndex::Search(std::span<const float> query,
       nearest.Offer(label, kernel_.Key(prepared->data(), At(slot)));
     }
   }
+  const size_t vectors = size();
   SearchAnswer answer{.neighbors = nearest.Take()};
+  answer.estimate.vectors = vectors;
+  answer.estimate.candidates =
+      options.filter != nullptr ? std::min(vectors, options.filter->count()) : vectors;
   for (Neighbor& neighbor : answer.neighbors) {
     neighbor.distance = kernel_.ToDistance(neighbor.distance);
   }

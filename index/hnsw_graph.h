@@ -20,6 +20,8 @@
 
 namespace simile::index_internal {
 
+class PassingSlots;
+
 struct GraphSettings {
   size_t dimension = 0;
   bool euclidean = false;  // Else by product: more is nearer.
@@ -67,6 +69,12 @@ class HnswGraph {
   // Fills scratch.pool with about the `ef` nearest slots to a query, of every state; those that are
   // inserted meanwhile may be missing. Nothing when the graph is empty.
   void Walk(const QueryCode& query, size_t ef, WalkScratch& scratch) const;
+
+  // The same of slots that pass: from each to the next, over at most one that does not, beginning
+  // where the graph does and at some of those that pass (ACORN-1; Patel et al. 2024, arXiv
+  // 2403.04871). False when it gave up because it had looked at the links of `nodes_max` slots.
+  bool WalkPassing(const QueryCode& query, size_t ef, const PassingSlots& passing, size_t nodes_max,
+                   WalkScratch& scratch) const;
 
   // As NearerFunction, of at most kRowsMax slots that were placed; both arrays must have room for
   // 16 more.
@@ -140,6 +148,12 @@ class HnswGraph {
   size_t upper_bytes() const { return upper_.memory_bytes(); }
 
  private:
+  class PassingWalk;
+
+  // Slots that pass at which a filtered walk begins beside the graph's entry: what passes may lie
+  // all in another place.
+  static constexpr size_t kSeeds = 16;
+
   struct Entry {
     uint32_t slot = 0;
     size_t level = 0;

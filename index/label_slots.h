@@ -43,6 +43,14 @@ class LabelSlots {
     return slot;
   }
 
+  std::optional<uint32_t> Find(uint64_t label) const {
+    const Part& part = parts_[label % kParts];
+    const MutexLock lock(part.mutex);
+    const auto found = part.slots.find(label);
+    if (found == part.slots.end()) return std::nullopt;
+    return found->second;
+  }
+
   size_t size() const { return count_.load(std::memory_order_relaxed); }
 
   // A hash table is at most seven eighths full; a byte of it is control.

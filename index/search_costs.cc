@@ -26,6 +26,16 @@ constexpr size_t kRowsPerHop = 12;
 // neighbours are new, and where they belong.
 constexpr double kRowsWorthOfHop = 6;
 
+// Rows that pass a filter lie farther apart than those by which costs are measured.
+constexpr double kFilteredRow = 1.5;
+
+// To look at one link of a node and see whether it leads to what passes.
+constexpr double kLinkNanoseconds = 3.5;
+
+double ShareOf(size_t passing, size_t slots) {
+  return static_cast<double>(passing) / static_cast<double>(std::max<size_t>(1, slots));
+}
+
 class Calibration {
  public:
   Calibration(const Quantizer& quantizer, bool euclidean, const CodeKernels& kernels)
@@ -98,6 +108,38 @@ const SearchCosts& SearchCosts::Of(const Quantizer& quantizer, bool euclidean,
                      .walked_row_ns = calibration.WalkedRowNanoseconds()};
   }
   return found->second;
+}
+
+bool SearchCosts::IsCheaperByLabel(size_t slots, size_t passing) {
+  return kLookupNanoseconds * static_cast<double>(passing) <
+         kFilteredSlotNanoseconds * static_cast<double>(slots);
+}
+
+double SearchCosts::FilteredScanNanoseconds(size_t slots, size_t passing) const {
+  const auto rows = static_cast<double>(passing);
+  const double find_ns =
+      std::min(kLookupNanoseconds * rows, kFilteredSlotNanoseconds * static_cast<double>(slots));
+  return find_ns + kFilteredRow * walked_row_ns * rows;
+}
+
+// About half of the links that are looked at lead to what the walk has not met. It crosses nodes
+// until it has met as many that pass as a node has links.
+double SearchCosts::TwoHopNodes(size_t slots, size_t passing, size_t ef, size_t links_max) {
+  const double share = ShareOf(passing, slots);
+  const auto links = static_cast<double>(links_max);
+  const double crossed = std::min((1 - share) * links / 2, 2 / std::max(share, 1e-9));
+  return static_cast<double>(ef) * (1 + crossed);
+}
+
+double SearchCosts::TwoHopNanoseconds(size_t slots, size_t passing, size_t ef,
+                                      size_t links_max) const {
+  const auto hops = static_cast<double>(ef);
+  const auto links = static_cast<double>(links_max);
+  const double looked_at = links * TwoHopNodes(slots, passing, ef, links_max);
+  const double rows = std::min(
+      {static_cast<double>(passing), hops * links, ShareOf(passing, slots) * looked_at / 2});
+  return kFilteredSlotNanoseconds * static_cast<double>(slots) + kLinkNanoseconds * looked_at +
+         walked_row_ns * (rows + kRowsWorthOfHop * hops);
 }
 
 double SearchCosts::WalkNanoseconds(size_t slots, size_t ef, size_t links_max) const {

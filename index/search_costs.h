@@ -20,6 +20,19 @@ struct SearchCosts {
   double ScanNanoseconds(size_t slots) const { return scanned_row_ns * static_cast<double>(slots); }
   double WalkNanoseconds(size_t slots, size_t ef, size_t links_max) const;
 
+  // Of `slots`, `passing` may be returned. To find out which, a scan looks at the label of every
+  // slot, or up where each label is, whichever is cheaper.
+  double FilteredScanNanoseconds(size_t slots, size_t passing) const;
+  double TwoHopNanoseconds(size_t slots, size_t passing, size_t ef, size_t links_max) const;
+  static bool IsCheaperByLabel(size_t slots, size_t passing);
+  // Whose links such a walk looks at.
+  static double TwoHopNodes(size_t slots, size_t passing, size_t ef, size_t links_max);
+
+  // To find out whether a slot passes, when all are looked at in order; and to look up where a
+  // label is (bench/filter_bench).
+  static constexpr double kFilteredSlotNanoseconds = 1.2;
+  static constexpr double kLookupNanoseconds = 20;
+
   double scanned_row_ns = 0;  // Rows that follow each other.
   double walked_row_ns = 0;   // A few rows at a time from anywhere.
 };

@@ -13,21 +13,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "index/code_format.h"
+#include "index/label_set.h"
 #include "index/metric.h"
 
 namespace simile {
-
-// Decides which labels a search may return.
-//
-// Thread safety: Contains is const and is called from the searching thread only.
-class LabelFilter {
- public:
-  virtual ~LabelFilter() = default;
-  virtual bool Contains(uint64_t label) const = 0;
-
-  // How many labels there are for which it is true, exactly or a little more.
-  virtual size_t count() const = 0;
-};
 
 struct Neighbor {
   uint64_t label = 0;
@@ -36,15 +25,17 @@ struct Neighbor {
 
 // How a search is answered.
 enum class SearchStrategy {
-  kExactScan,  // Every vector that may be returned was compared, by its code or its components.
-  kGraph,      // A walk over the graph; what the filter does not let through was passed over.
+  kExactScan,      // Every vector that may be returned was compared, by its code or its components.
+  kGraph,          // A walk over the graph; what the filter does not let through was passed over.
+  kTwoHop,         // A walk that steps over what the filter does not let through.
+  kGraphThenScan,  // A walk that found too few, and then the scan.
 };
 
 struct SearchOptions {
   size_t k = 10;         // Neighbors wanted, at least 1.
   size_t ef_search = 0;  // Size of the graph's candidate list; 0: the index's own. Raised to k.
   bool exact = false;    // True: compare with every vector.
-  const LabelFilter* filter = nullptr;  // Not owned; null: every label may be returned.
+  const LabelSet* filter = nullptr;  // Not owned; null: every label may be returned.
   // For comparisons: this strategy and no other, where the engine has it. Else the cheaper one.
   std::optional<SearchStrategy> strategy;
 };
@@ -56,12 +47,21 @@ struct SearchWork {
   size_t vectors_compared = 0;  // By float32 components.
 };
 
+// What the choice of a strategy was made by, in nanoseconds. 0: not reckoned.
+struct SearchEstimate {
+  double scan_ns = 0;
+  double walk_ns = 0;     // The cheapest walk.
+  size_t candidates = 0;  // Vectors that may be returned,
+  size_t vectors = 0;     // of so many.
+};
+
 struct SearchAnswer {
   std::vector<Neighbor> neighbors;  // Nearest first; equal distances by label. At most k.
   SearchStrategy strategy = SearchStrategy::kExactScan;
   bool exact = true;     // True when no nearer vector can have been missed.
   bool complete = true;  // True when there are min(k, vectors that pass the filter) neighbors.
   SearchWork work;
+  SearchEstimate estimate;
 };
 
 // Estimates of the bytes an index holds, by what they are for.
@@ -77,11 +77,19 @@ struct IndexMemory {
   size_t total() const { return links + codes + vectors + labels; }
 };
 
+// What the choice of a strategy reckons with, in nanoseconds; all 0 where there is no choice.
+struct PlannerCosts {
+  double scanned_row_ns = 0;   // To compare a code that follows the one before in memory.
+  double walked_row_ns = 0;    // To compare one that lies anywhere.
+  double filtered_row_ns = 0;  // To ask a filter about a vector.
+};
+
 struct IndexStatistics {
   size_t vector_count = 0;      // Vectors that a search can find.
   size_t removed_count = 0;     // Removed vectors whose memory is not yet free.
   bool is_scale_stale = false;  // Codes fit recent vectors badly; an index anew would learn better.
   IndexMemory memory;
+  PlannerCosts costs;
 };
 
 // What a checkpoint left on disk.

@@ -30,6 +30,7 @@ struct WalkScratch {
   }
 
   VisitedSlots visited;
+  VisitedSlots crossed;  // Of filtered walks.
   CandidatePool pool;
   uint32_t links[kRowsMax + 16];
   uint32_t fresh[kRowsMax + 16];

@@ -81,6 +81,11 @@ std::vector<OptionSpecification> Specifications() {
        number(store.free_disk_bytes_min), "writes are refused when less is free"},
       {"memory-bytes-max", &ServerOptions::memory_bytes_max, "0",
        "documents are refused when the process has more, mapped files not counted; 0: never"},
+      {"filter-field-bytes-max", &ServerOptions::filter_field_bytes_max,
+       number(kFilterFieldBytesMax),
+       "memory that the index of one metadata field may take; filters on others read documents"},
+      {"recall-sample-every", &ServerOptions::recall_sample_every, "100",
+       "one of so many searches is repeated exactly, for the live recall of GetStats; 0: none"},
       {"shutdown-grace-ms", &ServerOptions::shutdown_grace_ms, "8000",
        "time that running requests have when the server stops"},
   };

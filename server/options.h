@@ -32,6 +32,8 @@ struct ServerOptions {
   std::string encoder_precision;  // "auto" or "float32".
   size_t load_threads = 0;
   uint64_t checkpoint_interval_ms = 0;
+  uint64_t filter_field_bytes_max = 0;
+  uint64_t recall_sample_every = 0;
   size_t search_queue_max = 0;
   size_t ingest_queue_max = 0;
   uint64_t message_bytes_max = 0;

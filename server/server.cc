@@ -64,6 +64,7 @@ RpcOptions RpcOptionsOf(const ServerOptions& options) {
           .message_bytes_max = options.message_bytes_max,
           .bytes_in_flight_max = options.bytes_in_flight_max,
           .memory_bytes_max = options.memory_bytes_max,
+          .filter_field_bytes_max = options.filter_field_bytes_max,
           .reflection = options.reflection,
           .data_directory = std::filesystem::absolute(options.data_dir, ignored).string()};
 }
@@ -96,7 +97,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
       DatabaseOptions{
           .load_threads = options.load_threads,
           .memory_bytes_max = options.memory_bytes_max,
-          .checkpoint_interval = std::chrono::milliseconds(options.checkpoint_interval_ms)});
+          .checkpoint_interval = std::chrono::milliseconds(options.checkpoint_interval_ms),
+          .filter_field_bytes_max = options.filter_field_bytes_max,
+          .recall_sample_every = options.recall_sample_every});
   auto rpc = RpcServer::Start(*server->database_, *address, RpcOptionsOf(options));
   if (!rpc.ok()) return rpc.status();
   server->rpc_ = *std::move(rpc);

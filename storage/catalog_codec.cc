@@ -52,6 +52,8 @@ std::string EncodeCollection(const CollectionRecord& record) {
   PutOptionalString(body, record.document_prompt);
   body.PutString(record.model_precision);
   body.Put(record.index_codes);
+  body.Put(static_cast<uint32_t>(record.filter_fields.size()));
+  for (const std::string& field : record.filter_fields) body.PutString(field);
   return SealRecord(RecordKind::kCollection, body.bytes());
 }
 
@@ -73,6 +75,11 @@ absl::StatusOr<CollectionRecord> DecodeCollection(std::string_view record) {
     out.document_prompt = GetOptionalString(in);
     out.model_precision = in.GetString();
     out.index_codes = in.Get<uint32_t>();
+    if (version < 3) return;
+    const auto fields = in.Get<uint32_t>();
+    for (uint32_t at = 0; in.ok() && at < fields; ++at) {
+      out.filter_fields.emplace_back(in.GetString());
+    }
   };
   return Decode<CollectionRecord>(RecordKind::kCollection, record, "collection", read);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace simile {
 
@@ -28,6 +29,8 @@ struct CollectionRecord {
   // without a model and in records of version 1.
   std::string model_precision;
   uint32_t index_codes = 0;  // In records of version 1: 0.
+  // Indexed for filters; none: all. In records before version 3: none.
+  std::vector<std::string> filter_fields;
 
   bool operator==(const CollectionRecord&) const = default;
 };

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 // Raised whenever an older program could not read what a newer one writes. A directory of an older
 // format becomes one of this format when it is opened.
-constexpr int kFormatVersion = 3;
+constexpr int kFormatVersion = 4;
 constexpr char kFormatTitle[] = "simile data directory";
 
 std::string FormatText() {

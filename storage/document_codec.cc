@@ -20,10 +20,13 @@ enum ValueTag : uint8_t {
   kBytesTag = 6,
   kTimestampTag = 7,
   kListTag = 8,
+  kMapTag = 9,
 };
 
 constexpr uint8_t kTruncatedFlag = 1;
 constexpr uint8_t kFloat32Type = 1;
+
+void PutMap(const ValueMap& map, ByteWriter& out);
 
 void PutValue(const Value& value, ByteWriter& out) {
   struct Visitor {
@@ -56,8 +59,42 @@ void PutValue(const Value& value, ByteWriter& out) {
       out.Put(static_cast<uint32_t>(list.size()));
       for (const Value& item : list) PutValue(item, out);
     }
+    void operator()(const ValueMap& map) const {
+      out.Put(uint8_t{kMapTag});
+      PutMap(map, out);
+    }
   };
   std::visit(Visitor{out}, value.kind);
+}
+
+void PutMap(const ValueMap& map, ByteWriter& out) {
+  out.Put(static_cast<uint32_t>(map.size()));
+  for (const auto& [name, value] : map) {
+    out.PutString(name);
+    PutValue(value, out);
+  }
+}
+
+Value GetValue(ByteReader& in, int depth);
+
+ValueList GetList(ByteReader& in, int depth) {
+  const auto size = in.Get<uint32_t>();
+  // An item takes at least its tag, so a size beyond the rest is a lie.
+  if (depth > kMetadataDepthMax || size > in.remaining()) in.Fail();
+  ValueList list;
+  for (uint32_t item = 0; in.ok() && item < size; ++item) list.push_back(GetValue(in, depth));
+  return list;
+}
+
+ValueMap GetMap(ByteReader& in, int depth) {
+  const auto size = in.Get<uint32_t>();
+  if (depth > kMetadataDepthMax) in.Fail();
+  ValueMap map;
+  for (uint32_t item = 0; in.ok() && item < size; ++item) {
+    std::string name(in.GetString());
+    map.insert_or_assign(std::move(name), GetValue(in, depth));
+  }
+  return map;
 }
 
 Value GetValue(ByteReader& in, int depth) {
@@ -83,17 +120,13 @@ Value GetValue(ByteReader& in, int depth) {
       return Value{time};
     }
     case kListTag:
-      break;
+      return Value{GetList(in, depth + 1)};
+    case kMapTag:
+      return Value{GetMap(in, depth + 1)};
     default:
       in.Fail();
       return Value{};
   }
-  const auto size = in.Get<uint32_t>();
-  // An item takes at least its tag, so a size beyond the rest is a lie.
-  if (depth == kMetadataDepthMax || size > in.remaining()) in.Fail();
-  ValueList list;
-  for (uint32_t item = 0; in.ok() && item < size; ++item) list.push_back(GetValue(in, depth + 1));
-  return Value{std::move(list)};
 }
 
 }  // namespace
@@ -106,11 +139,7 @@ std::string EncodeDocument(const StoredDocument& document) {
   body.Put(document.token_count);
   body.PutString(document.id);
   body.PutString(document.text);
-  body.Put(static_cast<uint32_t>(document.metadata.size()));
-  for (const auto& [name, value] : document.metadata) {
-    body.PutString(name);
-    PutValue(value, body);
-  }
+  PutMap(document.metadata, body);
   return SealRecord(RecordKind::kDocument, body.bytes());
 }
 
@@ -125,11 +154,7 @@ absl::StatusOr<StoredDocument> DecodeDocument(std::string_view record) {
   document.token_count = in.Get<uint32_t>();
   document.id = in.GetString();
   document.text = in.GetString();
-  const auto names = in.Get<uint32_t>();
-  for (uint32_t name = 0; in.ok() && name < names; ++name) {
-    std::string key(in.GetString());
-    document.metadata.insert_or_assign(std::move(key), GetValue(in, 0));
-  }
+  document.metadata = GetMap(in, 0);
   const bool known_source = document.vector_source == VectorSource::kClient ||
                             document.vector_source == VectorSource::kEncoder;
   if (!in.AtEnd() || !known_source) {

@@ -12,7 +12,16 @@ constexpr size_t kChecksumBytes = sizeof(uint32_t);
 
 }  // namespace
 
-uint8_t RecordVersion(RecordKind kind) { return kind == RecordKind::kCollection ? 2 : 1; }
+uint8_t RecordVersion(RecordKind kind) {
+  switch (kind) {
+    case RecordKind::kCollection:
+      return 3;
+    case RecordKind::kDocument:
+      return 2;
+    default:
+      return 1;
+  }
+}
 
 std::string SealRecord(RecordKind kind, std::string_view body) {
   ByteWriter sealed;

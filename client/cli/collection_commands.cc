@@ -53,6 +53,8 @@ Json CollectionJson(const v1::Collection& collection) {
     json["query_prompt"] = collection.query_prompt();
     json["document_prompt"] = collection.document_prompt();
   }
+  for (const std::string& field : collection.filter_fields())
+    json["filter_fields"].push_back(field);
   if (collection.has_rebuilding_to()) {
     const v1::IndexSettings& next = collection.rebuilding_to();
     json["rebuilding_to"] = {
@@ -77,6 +79,7 @@ struct CreateOptions {
   uint32_t ef_search = 0;
   std::optional<std::string> query_prompt;
   std::optional<std::string> document_prompt;
+  std::vector<std::string> filter_fields;
 };
 
 struct UpdateOptions {
@@ -103,6 +106,7 @@ int Create(CommandContext& context, const CreateOptions& options) {
   index.set_ef_search(options.ef_search);
   if (options.query_prompt.has_value()) request.set_query_prompt(*options.query_prompt);
   if (options.document_prompt.has_value()) request.set_document_prompt(*options.document_prompt);
+  for (const std::string& field : options.filter_fields) request.add_filter_fields(field);
   const auto created = context.client().CreateCollection(request);
   if (!created.ok()) return CommandContext::Fail(created.status());
   CommandContext::Say(
@@ -198,6 +202,11 @@ void AddCollectionCommands(CLI::App& app, CommandContext& context) {
   command->add_option("--ef-search", create->ef_search, "candidates per search of the graph (96)");
   command->add_option("--query-prompt", create->query_prompt,
                       "text put before each query (default: the model's)");
+  command
+      ->add_option("--filter-field", create->filter_fields,
+                   "a field to index for filters (repeatable; default: all fields)")
+      ->expected(1)
+      ->take_all();
   command->add_option("--document-prompt", create->document_prompt,
                       "text put before each document when it is embedded (default: the model's)");
 

@@ -134,7 +134,8 @@ int Count(CommandContext& context, const DocumentOptions& options) {
   }
   const auto count = context.client().CountDocuments(request);
   if (!count.ok()) return CommandContext::Fail(count.status());
-  context.NewOutput({"count"}, /*single=*/true).Add({{"count", *count}});
+  context.NewOutput({"count"}, /*single=*/true).Add({{"count", count->count()}});
+  for (const std::string& note : count->filter().notes()) CommandContext::Say("filter: " + note);
   return kExitOk;
 }
 

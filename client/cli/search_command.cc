@@ -26,6 +26,7 @@ struct SearchCommandOptions {
   std::optional<float> score_min;
   uint32_t ef_search = 0;
   bool exact = false;
+  bool explain = false;
   std::string filter;
   bool no_text = false;
   bool with_vector = false;
@@ -48,6 +49,7 @@ absl::StatusOr<v1::Query> QueryWithoutTerms(const SearchCommandOptions& options)
   if (options.score_min.has_value()) query.set_score_threshold(*options.score_min);
   query.set_ef_search(options.ef_search);
   query.set_exact(options.exact);
+  query.set_explain(options.explain);
   query.mutable_fields()->set_text(!options.no_text);
   query.mutable_fields()->set_metadata(true);
   query.mutable_fields()->set_vector(options.with_vector);
@@ -112,6 +114,35 @@ void SayOfFilter(const v1::FilterInfo& filter, OutputFormat format) {
   for (const std::string& note : filter.notes()) CommandContext::Say("filter: " + note);
 }
 
+std::string_view PlanName(v1::SearchPlan plan) {
+  switch (plan) {
+    case v1::SEARCH_PLAN_GRAPH:
+      return "by graph";
+    case v1::SEARCH_PLAN_GRAPH_TWO_HOP:
+      return "by graph, two hops";
+    case v1::SEARCH_PLAN_GRAPH_THEN_SCAN:
+      return "by graph, then exact";
+    default:
+      return "exact";
+  }
+}
+
+void SayExplanation(const v1::SearchResponse& response) {
+  const v1::SearchExplanation& explanation = response.explanation();
+  CommandContext::Say(fmt::format("plan: {}: {}", PlanName(response.plan()), explanation.reason()));
+  CommandContext::Say(
+      fmt::format("work: {} nodes visited, {} distances by codes, {} by float32; answer {}, {}",
+                  explanation.nodes_visited(), explanation.codes_compared(),
+                  explanation.vectors_compared(), response.exact() ? "exact" : "approximate",
+                  response.complete() ? "complete" : "not complete"));
+  const v1::Timings& timings = response.timings();
+  CommandContext::Say(
+      fmt::format("time: {} us in the server: {} queued, {} embedding, {} "
+                  "filtering, {} searching, {} fetching",
+                  timings.total_us(), timings.queue_us(), timings.embed_us(), timings.filter_us(),
+                  timings.search_us(), timings.fetch_us()));
+}
+
 std::vector<std::string> ColumnsOf(const SearchCommandOptions& options, bool with_query) {
   std::vector<std::string> columns = {"rank", "score", "id"};
   if (with_query) columns.insert(columns.begin(), "query_id");
@@ -144,14 +175,16 @@ int SearchOnce(CommandContext& context, const SearchCommandOptions& options) {
   if (context.format() == OutputFormat::kTable) {
     const v1::Timings& timings = response->timings();
     CommandContext::Say(
-        fmt::format("{} hits in {:.1f} ms (embed {:.1f}, search {:.1f}, fetch {:.1f}), {}",
+        fmt::format("{} hits in {:.1f} ms (embed {:.1f}, filter {:.1f}, search {:.1f}, fetch "
+                    "{:.1f}), {}",
                     response->hits_size(), static_cast<double>(timings.total_us()) / 1e3,
                     static_cast<double>(timings.embed_us()) / 1e3,
+                    static_cast<double>(timings.filter_us()) / 1e3,
                     static_cast<double>(timings.search_us()) / 1e3,
-                    static_cast<double>(timings.fetch_us()) / 1e3,
-                    response->plan() == v1::SEARCH_PLAN_GRAPH ? "by graph" : "exact"));
+                    static_cast<double>(timings.fetch_us()) / 1e3, PlanName(response->plan())));
   }
   if (response->has_filter()) SayOfFilter(response->filter(), context.format());
+  if (options.explain) SayExplanation(*response);
   return kExitOk;
 }
 
@@ -224,6 +257,7 @@ void AddSearchCommand(CLI::App& app, CommandContext& context) {
       "not exists(draft)'; also: tags contains all (...), text contains \"word\", "
       "ids(...), timestamp(\"...\"), `odd name`");
   command->add_flag("--exact", options->exact, "compare with every vector");
+  command->add_flag("--explain", options->explain, "say how the answer was found");
   command->add_flag("--no-text", options->no_text, "leave out the texts");
   command->add_flag("--with-vector", options->with_vector, "with the vectors");
 }

@@ -50,6 +50,12 @@ bool FromBase64(const std::string& text, std::string& bytes) {
   return true;
 }
 
+// Marked when it would read as one of the forms for other types.
+Json MapJson(Json map) {
+  if (map.size() != 1 || !map.begin().key().starts_with('$')) return map;
+  return {{"$map", std::move(map)}};
+}
+
 absl::Status Wrong(const std::string& what) { return absl::InvalidArgumentError(what); }
 
 absl::StatusOr<v1::Value> FromSpecial(const std::string& name, const Json& content) {
@@ -57,6 +63,13 @@ absl::StatusOr<v1::Value> FromSpecial(const std::string& name, const Json& conte
   const std::string text = content.is_string() ? content.get<std::string>() : "";
   if (name == "$timestamp" &&
       google::protobuf::util::TimeUtil::FromString(text, value.mutable_timestamp_value())) {
+    return value;
+  }
+  if (name == "$map" && content.is_object()) {
+    if (absl::Status s = FieldsFromJson(content, *value.mutable_map_value()->mutable_fields());
+        !s.ok()) {
+      return s;
+    }
     return value;
   }
   if (name == "$bytes" && content.is_string() && FromBase64(text, *value.mutable_bytes_value())) {
@@ -72,6 +85,15 @@ absl::StatusOr<v1::Value> FromSpecial(const std::string& name, const Json& conte
 }
 
 }  // namespace
+
+// A map has no order on the wire; here names are sorted.
+Json ToJson(const MetadataFields& fields) {
+  std::map<std::string, const v1::Value*> sorted;
+  for (const auto& [name, value] : fields) sorted[name] = &value;
+  Json json = Json::object();
+  for (const auto& [name, value] : sorted) json[name] = ToJson(*value);
+  return json;
+}
 
 Json ToJson(const v1::Value& value) {
   switch (value.kind_case()) {
@@ -95,11 +117,24 @@ Json ToJson(const v1::Value& value) {
       for (const v1::Value& item : value.list_value().values()) list.push_back(ToJson(item));
       return list;
     }
+    case v1::Value::kMapValue:
+      return MapJson(ToJson(value.map_value().fields()));
     case v1::Value::kNullValue:
     case v1::Value::KIND_NOT_SET:
       break;
   }
   return nullptr;
+}
+
+absl::Status FieldsFromJson(const Json& json, MetadataFields& fields) {
+  for (const auto& [name, item] : json.items()) {
+    absl::StatusOr<v1::Value> value = ValueFromJson(item);
+    if (!value.ok()) {
+      return Wrong(fmt::format("'{}': {}", name, std::string(value.status().message())));
+    }
+    fields[name] = *std::move(value);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Value> ValueFromJson(const Json& json) {
@@ -126,8 +161,10 @@ absl::StatusOr<v1::Value> ValueFromJson(const Json& json) {
     }
   } else if (json.is_object() && json.size() == 1 && json.begin().key().starts_with('$')) {
     return FromSpecial(json.begin().key(), json.begin().value());
+  } else if (json.is_object()) {
+    return FromSpecial("$map", json);
   } else {
-    return Wrong("it is an object; objects in metadata are not supported yet, so flatten it");
+    return Wrong("it is no JSON");
   }
   return value;
 }
@@ -165,14 +202,7 @@ absl::StatusOr<v1::Vector> VectorFromJson(const Json& json) {
 Json ToJson(const v1::Document& document, bool with_text, bool with_metadata, bool with_vector) {
   Json json = {{"id", document.id()}};
   if (with_text) json["text"] = document.text();
-  if (with_metadata) {
-    // A map has no order on the wire; here names are sorted.
-    std::map<std::string, const v1::Value*> sorted;
-    for (const auto& [name, value] : document.metadata()) sorted[name] = &value;
-    Json metadata = Json::object();
-    for (const auto& [name, value] : sorted) metadata[name] = ToJson(*value);
-    json["metadata"] = std::move(metadata);
-  }
+  if (with_metadata) json["metadata"] = ToJson(document.metadata());
   if (with_vector) json["vector"] = VectorJson(document.vector());
   return json;
 }
@@ -192,13 +222,8 @@ absl::StatusOr<v1::Document> DocumentFromJson(const Json& json) {
       if (!vector.ok()) return vector.status();
       *document.mutable_vector() = *std::move(vector);
     } else if (name == "metadata" && field.is_object()) {
-      for (const auto& [key, item] : field.items()) {
-        absl::StatusOr<v1::Value> value = ValueFromJson(item);
-        if (!value.ok()) {
-          return Wrong(
-              fmt::format("metadata '{}': {}", key, std::string(value.status().message())));
-        }
-        (*document.mutable_metadata())[key] = *std::move(value);
+      if (absl::Status s = FieldsFromJson(field, *document.mutable_metadata()); !s.ok()) {
+        return Wrong(fmt::format("metadata {}", std::string(s.message())));
       }
     } else {
       return Wrong(fmt::format("'{}' is {}; a document has id, text, vector and metadata", name,

@@ -7,6 +7,7 @@
 #include "server/engine/catalog_numbers.h"
 #include "server/engine/document_filter.h"
 #include "server/engine/errors.h"
+#include "server/engine/facet_counter.h"
 #include "server/engine/filter_validation.h"
 #include "server/engine/limits.h"
 #include "server/engine/search_runner.h"
@@ -32,21 +33,29 @@ CollectionShape ShapeOf(const VectorIndex& index, const EncoderService* model) {
 
 }  // namespace
 
-Collection::Collection(CollectionRecord record, Store& store, std::shared_ptr<EncoderService> model,
-                       std::unique_ptr<CollectionIndex> index, MemoryGuard& memory_guard,
-                       CollectionCounters& counters)
+Collection::Collection(CollectionRecord record, const Surroundings& surroundings,
+                       std::shared_ptr<EncoderService> model,
+                       std::unique_ptr<CollectionIndex> index)
     : name_(record.name),
       id_(record.id),
-      store_(store),
+      store_(surroundings.store),
       model_(std::move(model)),
       document_embedder_(DocumentEmbedder(record, model_)),
       index_(std::move(index)),
-      memory_guard_(&memory_guard),
-      counters_(&counters),
+      memory_guard_(&surroundings.memory_guard),
+      counters_(&surroundings.counters),
+      recall_sampler_(&surroundings.recall_sampler),
+      metadata_({.field_bytes_max = surroundings.filter_field_bytes_max,
+                 .fields_max = kFilterFieldsMax,
+                 .fields = {record.filter_fields.begin(), record.filter_fields.end()}}),
       record_(std::move(record)) {}
 
 Collection::Collection(CollectionRecord record, Store& store, const absl::Status& reason)
-    : name_(record.name), id_(record.id), store_(store), record_(std::move(record)) {
+    : name_(record.name),
+      id_(record.id),
+      store_(store),
+      metadata_(MetadataIndex::Options()),
+      record_(std::move(record)) {
   WriteLock lock(mutex_);
   failure_ = reason;
   state_ = CollectionState::kFailed;
@@ -215,12 +224,25 @@ absl::StatusOr<std::vector<std::optional<StoredDocument>>> Collection::GetMatchi
 
 uint64_t Collection::DocumentCount() const { return store_.DocumentCount(id_); }
 
-absl::StatusOr<FilterReport> Collection::CountMatching(const Filter& filter,
-                                                       const CallContext& context) const {
-  if (absl::Status s = InField("filter", CheckFilter(filter)); !s.ok()) return s;
-  auto matches = DocumentFilter(metadata_, store_, id_).Match(filter, context);
-  if (!matches.ok()) return matches.status();
-  return std::move(matches->report);
+absl::StatusOr<CountReport> Collection::Count(const std::optional<Filter>& filter,
+                                              const std::vector<Facet>& facets,
+                                              const CallContext& context) const {
+  CountReport report;
+  if (absl::Status s = CheckFacets(facets); !s.ok()) return s;
+  std::optional<FilterMatches> matches;
+  if (filter.has_value()) {
+    if (absl::Status s = InField("filter", CheckFilter(*filter)); !s.ok()) return s;
+    auto found = DocumentFilter(metadata_, store_, id_).Match(*filter, context);
+    if (!found.ok()) return found.status();
+    matches = *std::move(found);
+    report.filter = std::move(matches->report);
+  }
+  report.count = matches.has_value() ? report.filter->matching_count : DocumentCount();
+  auto counted = FacetCounter(metadata_, store_, id_)
+                     .Count(facets, matches.has_value() ? &matches->labels : nullptr, context);
+  if (!counted.ok()) return counted.status();
+  report.facets = *std::move(counted);
+  return report;
 }
 
 bool Collection::HasUnwrittenChanges() const {
@@ -253,13 +275,14 @@ absl::StatusOr<SearchBatchReport> Collection::Search(
       embedder.emplace(*model_, EncodeLane::kQuery, record_.query_prompt, record_.dimension);
     }
   }
-  const std::shared_ptr<VectorIndex> index = index_->Get();
   const SearchRunner runner({.store = store_,
                              .collection_id = id_,
                              .metadata = metadata_,
-                             .index = *index,
+                             .index = index_->Get(),
                              .embedder = embedder.has_value() ? &*embedder : nullptr,
-                             .ef_search = ef_search});
+                             .ef_search = ef_search,
+                             .sampler = *recall_sampler_,
+                             .recall_log = recall_log_});
   return runner.Run(std::move(queries), context);
 }
 
@@ -268,6 +291,9 @@ CollectionDescription Collection::Describe() const {
   description.state = state_.load(std::memory_order_acquire);
   description.document_count = DocumentCount();
   description.disk_bytes = store_.DiskBytes(id_);
+  description.metadata = metadata_.Statistics();
+  description.is_metadata_complete = metadata_.is_complete();
+  description.live_recall = recall_log_->Read();
   if (index_ != nullptr) {
     description.index = index_->Get()->Statistics();
     description.rebuild = index_->rebuild_progress();

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,6 +20,7 @@
 #include "server/engine/collection_index.h"
 #include "server/engine/memory_guard.h"
 #include "server/engine/mutex.h"
+#include "server/engine/recall_sampler.h"
 #include "server/engine/requests.h"
 #include "server/engine/text_embedder.h"
 #include "server/engine/write_gate.h"
@@ -42,6 +44,9 @@ struct CollectionDescription {
   std::string document_prompt;
   std::vector<std::string> warnings;  // What an operator should know of it, in sentences.
   IndexStatistics index;
+  MetadataIndexStatistics metadata;
+  bool is_metadata_complete = false;
+  std::vector<LiveRecall> live_recall;
   double load_progress = 0;                // 0 to 1.
   std::optional<RebuildProgress> rebuild;  // None: no index is being built to take its place.
 };
@@ -74,10 +79,18 @@ struct UpsertOptions {
 // Thread safety: all methods may be called together. References must outlive the collection.
 class Collection {
  public:
+  // What all collections share.
+  struct Surroundings {
+    Store& store;
+    MemoryGuard& memory_guard;
+    CollectionCounters& counters;
+    RecallSampler& recall_sampler;
+    uint64_t filter_field_bytes_max;
+  };
+
   // `model` is null for a collection without model. `index` must fit the record.
-  Collection(CollectionRecord record, Store& store, std::shared_ptr<EncoderService> model,
-             std::unique_ptr<CollectionIndex> index, MemoryGuard& memory_guard,
-             CollectionCounters& counters);
+  Collection(CollectionRecord record, const Surroundings& surroundings,
+             std::shared_ptr<EncoderService> model, std::unique_ptr<CollectionIndex> index);
 
   ~Collection();
   Collection(const Collection&) = delete;
@@ -110,6 +123,12 @@ class Collection {
   absl::StatusOr<PatchReport> PatchMetadata(std::vector<absl::StatusOr<MetadataPatch>> patches,
                                             Durability durability, const CallContext& context);
 
+  // Makes `change`, whose id is not looked at, to all that match, in several commits, as
+  // RemoveMatching does. A document that would pass a limit stays as it is.
+  absl::StatusOr<PatchReport> PatchMatching(const Filter& filter, const MetadataPatch& change,
+                                            Durability durability, bool dry_run,
+                                            const CallContext& context);
+
   // In the order of `ids`; nullopt where there is none. Works while loading.
   absl::StatusOr<std::vector<std::optional<StoredDocument>>> Get(std::span<const std::string> ids,
                                                                  DocumentFields fields) const;
@@ -129,9 +148,11 @@ class Collection {
 
   uint64_t DocumentCount() const;
 
-  // How many documents match, exactly. InvalidArgument with the path of what is wrong.
-  absl::StatusOr<FilterReport> CountMatching(const Filter& filter,
-                                             const CallContext& context) const;
+  // How many documents there are, or match, exactly; and facets over those. InvalidArgument with
+  // the path of what is wrong.
+  absl::StatusOr<CountReport> Count(const std::optional<Filter>& filter,
+                                    const std::vector<Facet>& facets,
+                                    const CallContext& context) const;
 
   // See CollectionIndex; false and nothing while loading or failed.
   bool HasUnwrittenChanges() const;
@@ -162,8 +183,15 @@ class Collection {
   void LoadMetadata(const std::atomic<bool>& stop);
   absl::Status RemoveStored(std::span<const std::string> ids, const Filter* filter, bool dry_run,
                             const CallContext& context, RemoveReport& report);
-  absl::Status CommitPatched(std::vector<StoredDocument*> documents, const CallContext& context,
-                             PatchReport& report);
+  absl::Status PatchStored(std::span<const std::string> ids, const Filter& filter,
+                           const MetadataPatch& change, const CallContext& context,
+                           PatchReport& report);
+  absl::Status CommitPatched(const std::vector<StoredDocument*>& documents,
+                             const CallContext& context, PatchReport& report);
+  // Calls `handle` with the ids of `labels`, some at a time.
+  absl::Status ForEachIdBlock(
+      const BitSet& labels,
+      const std::function<absl::Status(std::span<const std::string>)>& handle) const;
   void ChangeIndex(const CollectionChanges& changes);
   absl::Status CheckChanges(const CollectionChanges& changes) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -177,8 +205,10 @@ class Collection {
   const std::unique_ptr<CollectionIndex> index_;  // Null when the collection cannot be opened.
   MemoryGuard* const memory_guard_ = nullptr;
   CollectionCounters* const counters_ = nullptr;
+  RecallSampler* const recall_sampler_ = nullptr;
+  const std::shared_ptr<RecallLog> recall_log_ = std::make_shared<RecallLog>();
 
-  MetadataIndex metadata_{MetadataIndex::Options()};
+  MetadataIndex metadata_;
   std::thread metadata_loader_;
   std::atomic<bool> is_closing_{false};
 

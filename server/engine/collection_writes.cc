@@ -16,8 +16,14 @@
 namespace simile {
 namespace {
 
-// Documents of a removal by filter that go in one commit.
-constexpr size_t kRemovedTogether = 1'000;
+// Documents of a removal or change by filter that go in one commit.
+constexpr size_t kChangedTogether = 1'000;
+
+// Changed documents are committed when they have so many bytes together.
+constexpr size_t kCommittedBytes = 16 << 20;
+
+// Failures of a change by filter that are told one by one.
+constexpr size_t kToldFailures = 100;
 
 // Documents read at a time: they may have 2 MiB each.
 constexpr size_t kReadTogether = 64;
@@ -60,23 +66,32 @@ absl::StatusOr<RemoveReport> Collection::RemoveMatching(const Filter& filter, Du
     report.removed_count = matches->report.matching_count;
     return report;
   }
+  absl::Status removed = ForEachIdBlock(matches->labels, [&](std::span<const std::string> ids) {
+    return RemoveStored(ids, &filter, false, context, report);
+  });
+  if (!removed.ok()) return removed;
+  // What went meanwhile is not missed: nobody named it.
+  report.missing_ids.clear();
+  return report;
+}
+
+absl::Status Collection::ForEachIdBlock(
+    const BitSet& matching,
+    const std::function<absl::Status(std::span<const std::string>)>& handle) const {
   std::vector<uint64_t> labels;
-  matches->labels.ForEach([&labels](size_t label) { labels.push_back(label); });
-  for (size_t first = 0; first < labels.size(); first += kRemovedTogether) {
+  matching.ForEach([&labels](size_t label) { labels.push_back(label); });
+  for (size_t first = 0; first < labels.size(); first += kChangedTogether) {
     const auto block =
-        std::span(labels).subspan(first, std::min(kRemovedTogether, labels.size() - first));
+        std::span(labels).subspan(first, std::min(kChangedTogether, labels.size() - first));
     const auto documents = store_.GetByLabel(id_, block, {.text_and_metadata = false});
     if (!documents.ok()) return documents.status();
     std::vector<std::string> ids;
     for (const std::optional<StoredDocument>& document : *documents) {
       if (document.has_value()) ids.push_back(document->id);
     }
-    absl::Status removed = RemoveStored(ids, &filter, false, context, report);
-    if (!removed.ok()) return removed;
+    if (absl::Status s = handle(ids); !s.ok()) return s;
   }
-  // What went meanwhile is not missed: nobody named it.
-  report.missing_ids.clear();
-  return report;
+  return absl::OkStatus();
 }
 
 // Removes those that are stored and match, when there is a filter; adds to `report`.
@@ -171,7 +186,6 @@ absl::StatusOr<PatchReport> Collection::PatchMetadata(
     document.metadata = *std::move(metadata);
     changed.insert(&document);
   }
-  if (changed.empty()) return report;
   if (absl::Status s = CommitPatched({changed.begin(), changed.end()}, context, report); !s.ok()) {
     return s;
   }
@@ -179,8 +193,9 @@ absl::StatusOr<PatchReport> Collection::PatchMetadata(
 }
 
 // One operation for a document, however many patches it had: each holds the whole document.
-absl::Status Collection::CommitPatched(std::vector<StoredDocument*> documents,
+absl::Status Collection::CommitPatched(const std::vector<StoredDocument*>& documents,
                                        const CallContext& context, PatchReport& report) {
+  if (documents.empty()) return absl::OkStatus();
   if (absl::Status s = context.Check(); !s.ok()) return s;
   WriteRequest request{.collection_id = id_, .durability = report.durability};
   std::vector<uint32_t> rows;
@@ -201,10 +216,72 @@ absl::Status Collection::CommitPatched(std::vector<StoredDocument*> documents,
     }
   }
   if (!committed.ok()) return committed.status();
-  report.timings.commit = commit_watch.Elapsed();
+  report.updated_count += documents.size();
+  report.timings.commit += commit_watch.Elapsed();
   report.commit_sequence = committed->sequence;
   report.durability = committed->durability;
   return absl::OkStatus();
+}
+
+absl::StatusOr<PatchReport> Collection::PatchMatching(const Filter& filter,
+                                                      const MetadataPatch& change,
+                                                      Durability durability, bool dry_run,
+                                                      const CallContext& context) {
+  if (absl::Status s = CheckReady(); !s.ok()) return s;
+  if (absl::Status s = InField("filter", CheckFilter(filter)); !s.ok()) return s;
+  // What is wrong for every document is told before any is changed.
+  if (absl::Status s = InField("change", CheckMetadata(change.set)); !s.ok()) return s;
+  const auto matches = DocumentFilter(metadata_, store_, id_).Match(filter, context);
+  if (!matches.ok()) return matches.status();
+  PatchReport report{.durability = durability};
+  if (dry_run) {
+    report.updated_count = matches->report.matching_count;
+    return report;
+  }
+  absl::Status patched = ForEachIdBlock(matches->labels, [&](std::span<const std::string> ids) {
+    return PatchStored(ids, filter, change, context, report);
+  });
+  if (!patched.ok()) return patched;
+  return report;
+}
+
+// Changes those that are stored and match; adds to `report`.
+absl::Status Collection::PatchStored(std::span<const std::string> ids, const Filter& filter,
+                                     const MetadataPatch& change, const CallContext& context,
+                                     PatchReport& report) {
+  const auto pass = gate_.Enter({ids.begin(), ids.end()}, context);
+  if (!pass.ok()) return pass.status();
+  std::vector<StoredDocument> changed;
+  size_t bytes = 0;
+  const auto commit = [&] {
+    std::vector<StoredDocument*> documents;
+    for (StoredDocument& document : changed) documents.push_back(&document);
+    absl::Status committed = CommitPatched(documents, context, report);
+    changed.clear();
+    bytes = 0;
+    return committed;
+  };
+  for (size_t first = 0; first < ids.size(); first += kReadTogether) {
+    auto stored =
+        store_.GetById(id_, ids.subspan(first, std::min(kReadTogether, ids.size() - first)), {});
+    if (!stored.ok()) return stored.status();
+    for (std::optional<StoredDocument>& document : *stored) {
+      if (!document.has_value() || !IsMatch(filter, *document)) continue;
+      absl::StatusOr<Metadata> metadata = Patched(document->metadata, change);
+      if (metadata.ok()) {
+        document->metadata = *std::move(metadata);
+        bytes += document->bytes_read;
+        changed.push_back(*std::move(document));
+      } else if (++report.failed_count <= kToldFailures) {
+        report.statuses.push_back(InvalidField(
+            document->id,
+            fmt::format("document '{}': {}", document->id, MessageOf(metadata.status()))));
+      }
+    }
+    if (bytes < kCommittedBytes) continue;
+    if (absl::Status s = commit(); !s.ok()) return s;
+  }
+  return commit();
 }
 
 }  // namespace simile

@@ -124,7 +124,8 @@ Database::Database(std::unique_ptr<Store> store, std::unique_ptr<ModelRegistry> 
     : store_(std::move(store)),
       models_(std::move(models)),
       options_(options),
-      memory_guard_(options.memory_bytes_max) {
+      memory_guard_(options.memory_bytes_max),
+      recall_sampler_(options.recall_sample_every) {
   WriteLock lock(mutex_);
   for (const CollectionRecord& record : store_->Collections()) {
     collections_.emplace(record.name, OpenCollection(record));
@@ -187,8 +188,13 @@ std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& rec
         absl::Status(index.status().code(), fmt::format("collection '{}' cannot be opened: {}",
                                                         record.name, MessageOf(index.status()))));
   }
-  return std::make_shared<Collection>(record, *store_, model, *std::move(index), memory_guard_,
-                                      counters_);
+  const Collection::Surroundings surroundings{
+      .store = *store_,
+      .memory_guard = memory_guard_,
+      .counters = counters_,
+      .recall_sampler = recall_sampler_,
+      .filter_field_bytes_max = options_.filter_field_bytes_max};
+  return std::make_shared<Collection>(record, surroundings, model, *std::move(index));
 }
 
 size_t Database::LoadThreads() const {
@@ -230,7 +236,8 @@ absl::StatusOr<std::shared_ptr<Collection>> Database::CreateCollection(
       .index_ef_construction = OrDefault(settings.ef_construction, defaults.ef_construction),
       .index_ef_search = OrDefault(settings.ef_search, defaults.ef_search),
       .created_unix_ms = UnixMs(),
-      .index_codes = CatalogNumber(settings.codes)};
+      .index_codes = CatalogNumber(settings.codes),
+      .filter_fields = settings.filter_fields};
   // From here on no model can go away.
   WriteLock lock(mutex_);
   if (absl::Status s = ChooseModel(settings, *models_, record); !s.ok()) return s;

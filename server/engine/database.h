@@ -16,6 +16,7 @@
 #include "server/engine/checkpointer.h"
 #include "server/engine/collection.h"
 #include "server/engine/ingest_session.h"
+#include "server/engine/limits.h"
 #include "server/engine/memory_guard.h"
 #include "server/engine/model_registry.h"
 #include "server/engine/mutex.h"
@@ -36,6 +37,7 @@ struct CollectionSettings {
   // Put before each text. None: the model's prompt of that purpose, else its default one.
   std::optional<std::string> query_prompt;
   std::optional<std::string> document_prompt;
+  std::vector<std::string> filter_fields;  // Indexed for filters; none: all.
 };
 
 struct DatabaseOptions {
@@ -43,6 +45,9 @@ struct DatabaseOptions {
   uint64_t memory_bytes_max = 0;  // Documents are refused above it; 0: never (MemoryGuard).
   // Between two checkpoints of an index at least; 0: none are written.
   std::chrono::milliseconds checkpoint_interval{10'000};
+  // A field whose index would take more is not indexed (MetadataIndex).
+  uint64_t filter_field_bytes_max = kFilterFieldBytesMax;
+  uint64_t recall_sample_every = 100;  // One of so many queries is asked again; 0: none.
 };
 
 // The database without a network: collections over one store and the loaded models.
@@ -105,6 +110,7 @@ class Database {
   IngestSessions ingest_sessions_;
   CollectionCounters counters_;
   MemoryGuard memory_guard_;
+  RecallSampler recall_sampler_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> stop_{false};
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "filter/bit_set.h"
+#include "base/bit_set.h"
 #include "filter/filter.h"
 #include "filter/metadata_index.h"
 #include "server/engine/call_context.h"

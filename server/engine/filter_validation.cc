@@ -1,6 +1,8 @@
 #include "server/engine/filter_validation.h"
 
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "filter/scalar.h"
@@ -13,9 +15,14 @@
 namespace simile {
 namespace {
 
+// The names of maps inside each other, and the dots between them.
+constexpr size_t kFieldBytesMax = (kMetadataKeyBytesMax + 1) * (kMetadataDepthLimit + 1);
+
 absl::Status CheckField(const std::string& field) {
   if (field.empty()) return InvalidField("field", "the condition names no field");
-  return absl::OkStatus();
+  if (field.size() <= kFieldBytesMax) return absl::OkStatus();
+  return InvalidField("field", fmt::format("the field has {} bytes; at most {} are possible",
+                                           field.size(), kFieldBytesMax));
 }
 
 absl::Status CheckValues(const std::string& field, const std::vector<Value>& values) {
@@ -56,6 +63,24 @@ absl::Status CheckRange(const InRange& range) {
   }
   if (order == std::partial_ordering::greater) {
     return InvalidField("", "the low bound of the range is above the high one");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFacet(const Facet& facet) {
+  if (facet.field.empty()) return InvalidField("field", "the facet names no field");
+  if (absl::Status s = CheckField(facet.field); !s.ok()) return s;
+  if (facet.limit > kFacetValuesMax) {
+    return InvalidField("limit", fmt::format("the limit is {}; at most {} values are told",
+                                             facet.limit, kFacetValuesMax));
+  }
+  if (facet.ranges.size() > kFacetRangesMax) {
+    return InvalidField("ranges", fmt::format("the facet has {} ranges; at most {} are allowed",
+                                              facet.ranges.size(), kFacetRangesMax));
+  }
+  for (size_t at = 0; at < facet.ranges.size(); ++at) {
+    absl::Status s = InField(fmt::format("ranges[{}]", at), CheckRange(facet.ranges[at]));
+    if (!s.ok()) return s;
   }
   return absl::OkStatus();
 }
@@ -128,5 +153,37 @@ class Checker {
 }  // namespace
 
 absl::Status CheckFilter(const Filter& filter) { return Checker().Check(filter, 1); }
+
+absl::Status CheckFacets(const std::vector<Facet>& facets) {
+  if (facets.size() > kFacetsMax) {
+    return InvalidField("facets", fmt::format("there are {} facets; at most {} are allowed",
+                                              facets.size(), kFacetsMax));
+  }
+  for (size_t at = 0; at < facets.size(); ++at) {
+    if (absl::Status s = InField(fmt::format("facets[{}]", at), CheckFacet(facets[at])); !s.ok()) {
+      return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFilterFields(const std::vector<std::string>& fields) {
+  if (fields.size() > kFilterFieldsMax) {
+    return InvalidField("filter_fields", fmt::format("there are {} fields; at most {} are allowed",
+                                                     fields.size(), kFilterFieldsMax));
+  }
+  std::set<std::string_view> seen;
+  for (size_t at = 0; at < fields.size(); ++at) {
+    const std::string place = fmt::format("filter_fields[{}]", at);
+    if (fields[at].empty() || fields[at].size() > kFieldBytesMax) {
+      return InvalidField(place, fmt::format("the field has {} bytes; it must have 1 to {}",
+                                             fields[at].size(), kFieldBytesMax));
+    }
+    if (!seen.insert(fields[at]).second) {
+      return InvalidField(place, fmt::format("the field '{}' is there twice", fields[at]));
+    }
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace simile

@@ -46,6 +46,14 @@ inline constexpr size_t kQueryTermsMax = 64;
 inline constexpr size_t kFilterDepthMax = 16;
 inline constexpr size_t kFilterNodesMax = 1'000;
 inline constexpr size_t kFilterValuesMax = 10'000;  // Of one condition.
+inline constexpr size_t kFacetsMax = 16;            // Of one query or count.
+inline constexpr size_t kFacetValuesMax = 1'000;    // Told of one facet.
+inline constexpr size_t kFacetValuesDefault = 10;
+inline constexpr size_t kFacetRangesMax = 100;
+// Different values that are counted when a field is not indexed: about 100 MB of them.
+inline constexpr size_t kFacetTallyMax = 1'000'000;
+inline constexpr size_t kFilterFieldsMax = 1'024;  // Indexed, of one collection.
+inline constexpr uint64_t kFilterFieldBytesMax = 64ull << 20;
 inline constexpr size_t kSearchBatchMax = 256;
 inline constexpr size_t kPageSizeDefault = 100;
 inline constexpr size_t kPageSizeMax = 1'000;

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "filter/facet.h"
 #include "filter/filter.h"
 #include "index/vector_index.h"
 #include "storage/document.h"
@@ -28,6 +29,7 @@ struct StageTimings {
   std::chrono::nanoseconds fetch{};
   std::chrono::nanoseconds commit{};
   std::chrono::nanoseconds index{};
+  std::chrono::nanoseconds filter{};
 };
 
 struct DocumentInput {
@@ -69,7 +71,10 @@ struct MetadataPatch {
 };
 
 struct PatchReport {
-  std::vector<absl::Status> statuses;  // One per patch, in order.
+  // One per patch, in order; of a change by filter the first failures, with the id as field.
+  std::vector<absl::Status> statuses;
+  uint64_t updated_count = 0;  // Documents.
+  uint64_t failed_count = 0;   // Of a change by filter: documents that could not be changed.
   uint64_t commit_sequence = 0;
   Durability durability = Durability::kFsync;
   StageTimings timings;
@@ -98,6 +103,7 @@ struct QueryInput {
   size_t ef_search = 0;  // 0: the collection's.
   bool exact = false;
   std::optional<Filter> filter;
+  std::vector<Facet> facets;
 };
 
 // How a filter was answered.
@@ -105,6 +111,26 @@ struct FilterReport {
   uint64_t matching_count = 0;
   uint64_t documents_read = 0;  // Because the index of metadata could not tell.
   std::vector<std::string> notes;
+};
+
+struct FacetReport {
+  std::string field;
+  FacetCounts counts;
+  uint64_t documents_read = 0;  // Because the field is not indexed.
+};
+
+struct CountReport {
+  uint64_t count = 0;
+  std::optional<FilterReport> filter;
+  std::vector<FacetReport> facets;  // One per facet, in order.
+};
+
+// How a search was done.
+struct SearchExplanation {
+  SearchEstimate estimate;
+  SearchWork work;         // Of all attempts.
+  bool is_forced = false;  // Every vector was asked for, so there was nothing to choose.
+  uint32_t attempts = 0;
 };
 
 struct SearchHitOutput {
@@ -125,6 +151,8 @@ struct SearchReport {
   bool exact = true;
   bool complete = true;
   std::optional<FilterReport> filter;
+  std::vector<FacetReport> facets;  // One per facet, in order.
+  SearchExplanation explanation;
   StageTimings timings;
 };
 

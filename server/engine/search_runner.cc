@@ -7,6 +7,7 @@
 
 #include "fmt/format.h"
 #include "server/engine/errors.h"
+#include "server/engine/facet_counter.h"
 #include "server/engine/limits.h"
 #include "server/engine/stopwatch.h"
 
@@ -19,27 +20,18 @@ constexpr int kVanishedRetries = 3;
 // Below this share of the weights' sum, what is left of terms that cancel out is rounding noise.
 constexpr double kCancelledShare = 1e-6;
 
+std::vector<uint64_t> LabelsOf(const std::vector<Neighbor>& neighbors) {
+  std::vector<uint64_t> labels;
+  labels.reserve(neighbors.size());
+  for (const Neighbor& neighbor : neighbors) labels.push_back(neighbor.label);
+  return labels;
+}
+
 double LengthOf(const std::vector<float>& vector) {
   double squares = 0;
   for (const float component : vector) squares += static_cast<double>(component) * component;
   return std::sqrt(squares);
 }
-
-// Labels by a set of them.
-class MatchingLabels final : public LabelFilter {
- public:
-  MatchingLabels(const FilterMatches& matches, const std::unordered_set<uint64_t>& excluded)
-      : labels_(matches.labels), excluded_(excluded), count_(matches.report.matching_count) {}
-  bool Contains(uint64_t label) const override {
-    return labels_.Contains(label) && (excluded_.empty() || !excluded_.contains(label));
-  }
-  size_t count() const override { return count_; }
-
- private:
-  const BitSet& labels_;
-  const std::unordered_set<uint64_t>& excluded_;
-  const size_t count_;
-};
 
 }  // namespace
 
@@ -57,8 +49,8 @@ float ScoreOf(Metric metric, float distance) {
 
 SearchRunner::SearchRunner(const Target& target)
     : target_(target),
-      shape_{.dimension = target.index.dimension(),
-             .metric = target.index.metric(),
+      shape_{.dimension = target.index->dimension(),
+             .metric = target.index->metric(),
              .has_model = target.embedder != nullptr} {}
 
 absl::StatusOr<SearchBatchReport> SearchRunner::Run(std::vector<absl::StatusOr<QueryInput>> queries,
@@ -103,6 +95,7 @@ absl::StatusOr<SearchBatchReport> SearchRunner::Run(std::vector<absl::StatusOr<Q
       report->timings.embed = batch.timings.embed;
       batch.timings.search += report->timings.search;
       batch.timings.fetch += report->timings.fetch;
+      batch.timings.filter += report->timings.filter;
     }
     batch.reports.push_back(std::move(report));
   }
@@ -177,14 +170,12 @@ absl::StatusOr<SearchRunner::Combined> SearchRunner::Combine(
 
 absl::StatusOr<SearchAnswer> SearchRunner::SearchIndex(const QueryInput& query,
                                                        const Combined& combined,
-                                                       const FilterMatches* matches) const {
-  SearchOptions options{.k = query.offset + query.limit + combined.excluded_labels.size(),
+                                                       const LabelSet* labels) const {
+  return target_.index->Search(
+      combined.vector, {.k = query.offset + query.limit + combined.excluded_labels.size(),
                         .ef_search = query.ef_search != 0 ? query.ef_search : target_.ef_search,
-                        .exact = query.exact};
-  if (matches == nullptr) return target_.index.Search(combined.vector, options);
-  const MatchingLabels filter(*matches, combined.excluded_labels);
-  options.filter = &filter;
-  return target_.index.Search(combined.vector, options);
+                        .exact = query.exact,
+                        .filter = labels});
 }
 
 absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query, Combined combined,
@@ -192,47 +183,51 @@ absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query, Combi
                                                   const CallContext& context) const {
   DocumentFields fields = query.fields;
   fields.bytes_max = bytes_max;
-  std::optional<FilterMatches> matches;
-  Stopwatch filter_watch;
+  SearchReport report;
+  std::optional<LabelSet> labels;
+  const Stopwatch filter_watch;
   if (query.filter.has_value()) {
     const DocumentFilter filter(target_.metadata, target_.store, target_.collection_id);
     auto matched = filter.Match(*query.filter, context);
     if (!matched.ok()) return matched.status();
-    matches = *std::move(matched);
+    labels.emplace(std::move(matched->labels));
+    report.filter = std::move(matched->report);
     fields.text_and_metadata = true;  // To see that hits still match.
   }
-  const auto filter_time = filter_watch.Elapsed();
-  for (int attempt = 0;; ++attempt) {
-    SearchReport report;
-    Stopwatch search_watch;
-    auto answer = SearchIndex(query, combined, matches.has_value() ? &*matches : nullptr);
-    if (!answer.ok()) return InField("terms", answer.status());
-    if (matches.has_value()) {
-      report.filter = matches->report;
-      report.timings.search = filter_time;
-    }
-    report.timings.search += search_watch.Elapsed();
-    report.strategy = answer->strategy;
-    report.exact = answer->exact;
-    report.complete = answer->complete;
+  const FacetCounter facets(target_.metadata, target_.store, target_.collection_id);
+  auto counted =
+      facets.Count(query.facets, labels.has_value() ? &labels->labels() : nullptr, context);
+  if (!counted.ok()) return counted.status();
+  report.facets = *std::move(counted);
+  report.timings.filter = filter_watch.Elapsed();
 
-    std::vector<Neighbor>& neighbors = answer->neighbors;
-    std::erase_if(neighbors, [&combined](const Neighbor& neighbor) {
-      return combined.excluded_labels.contains(neighbor.label);
-    });
-    neighbors.erase(neighbors.begin(), neighbors.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                               query.offset, neighbors.size())));
-    if (neighbors.size() > query.limit) neighbors.resize(query.limit);
-    if (query.score_threshold.has_value()) {
-      std::erase_if(neighbors, [this, &query](const Neighbor& neighbor) {
-        return ScoreOf(shape_.metric, neighbor.distance) < *query.score_threshold;
-      });
-    }
-    Stopwatch fetch_watch;
-    const auto vanished = FetchHits(neighbors, fields, query.filter, report);
+  for (int attempt = 0;; ++attempt) {
+    const Stopwatch search_watch;
+    auto answer = SearchIndex(query, combined, labels.has_value() ? &*labels : nullptr);
+    if (!answer.ok()) return InField("terms", answer.status());
+    report.timings.search += search_watch.Elapsed();
+    Explain(query, *answer, report);
+    const bool is_sampled = !answer->exact && target_.sampler.IsWanted();
+    std::vector<uint64_t> found;
+    if (is_sampled) found = LabelsOf(answer->neighbors);
+    KeepPage(query, combined, answer->neighbors);
+    const Stopwatch fetch_watch;
+    report.hits.clear();
+    const auto vanished = FetchHits(answer->neighbors, fields, query.filter, report);
     if (!vanished.ok()) return vanished.status();
-    report.timings.fetch = fetch_watch.Elapsed();
-    if (vanished->empty()) return report;
+    report.timings.fetch += fetch_watch.Elapsed();
+    if (vanished->empty()) {
+      if (is_sampled) {
+        target_.sampler.Offer({.index = target_.index,
+                               .log = target_.recall_log,
+                               .query = std::move(combined.vector),
+                               .k = query.offset + query.limit + combined.excluded_labels.size(),
+                               .labels = std::move(labels),
+                               .found = std::move(found),
+                               .strategy = answer->strategy});
+      }
+      return report;
+    }
     if (attempt == kVanishedRetries) {
       report.complete = false;
       return report;
@@ -242,13 +237,39 @@ absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query, Combi
   }
 }
 
+void SearchRunner::Explain(const QueryInput& query, const SearchAnswer& answer,
+                           SearchReport& report) const {
+  report.strategy = answer.strategy;
+  report.exact = answer.exact;
+  report.complete = answer.complete;
+  SearchExplanation& explanation = report.explanation;
+  explanation.estimate = answer.estimate;
+  explanation.work.nodes_visited += answer.work.nodes_visited;
+  explanation.work.codes_compared += answer.work.codes_compared;
+  explanation.work.vectors_compared += answer.work.vectors_compared;
+  explanation.is_forced = query.exact;
+  ++explanation.attempts;
+}
+
+// Of what the index found, what the query wants to see.
+void SearchRunner::KeepPage(const QueryInput& query, const Combined& combined,
+                            std::vector<Neighbor>& neighbors) const {
+  std::erase_if(neighbors, [&combined](const Neighbor& neighbor) {
+    return combined.excluded_labels.contains(neighbor.label);
+  });
+  const size_t skipped = std::min(query.offset, neighbors.size());
+  neighbors.erase(neighbors.begin(), neighbors.begin() + static_cast<std::ptrdiff_t>(skipped));
+  if (neighbors.size() > query.limit) neighbors.resize(query.limit);
+  if (!query.score_threshold.has_value()) return;
+  std::erase_if(neighbors, [&](const Neighbor& neighbor) {
+    return ScoreOf(shape_.metric, neighbor.distance) < *query.score_threshold;
+  });
+}
+
 absl::StatusOr<std::vector<uint64_t>> SearchRunner::FetchHits(
     const std::vector<Neighbor>& neighbors, DocumentFields fields,
     const std::optional<Filter>& filter, SearchReport& report) const {
-  std::vector<uint64_t> labels;
-  labels.reserve(neighbors.size());
-  for (const Neighbor& neighbor : neighbors) labels.push_back(neighbor.label);
-  auto documents = target_.store.GetByLabel(target_.collection_id, labels, fields);
+  auto documents = target_.store.GetByLabel(target_.collection_id, LabelsOf(neighbors), fields);
   if (!documents.ok()) return documents.status();
   std::vector<uint64_t> vanished;
   for (size_t position = 0; position < neighbors.size(); ++position) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <unordered_set>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "index/vector_index.h"
 #include "server/engine/call_context.h"
 #include "server/engine/document_filter.h"
+#include "server/engine/recall_sampler.h"
 #include "server/engine/requests.h"
 #include "server/engine/text_embedder.h"
 #include "server/engine/validation.h"
@@ -18,8 +20,8 @@
 
 namespace simile {
 
-// Answers the queries of one call: validate, embed all texts together, combine the terms, search
-// the index, fetch the documents, score.
+// Answers the queries of one call: validate, embed all texts together, combine the terms, find out
+// which documents match, search the index, fetch the documents, score.
 //
 // Thread safety: immutable; Run may be called together from several threads.
 class SearchRunner {
@@ -28,9 +30,11 @@ class SearchRunner {
     const Store& store;
     uint32_t collection_id;
     const MetadataIndex& metadata;
-    const VectorIndex& index;
+    std::shared_ptr<const VectorIndex> index;
     const TextEmbedder* embedder;  // Null: queries cannot be texts.
     size_t ef_search;              // For queries that name none.
+    RecallSampler& sampler;
+    std::shared_ptr<RecallLog> recall_log;
   };
 
   explicit SearchRunner(const Target& target);
@@ -53,7 +57,10 @@ class SearchRunner {
   absl::StatusOr<SearchReport> Answer(const QueryInput& query, Combined combined, size_t bytes_max,
                                       const CallContext& context) const;
   absl::StatusOr<SearchAnswer> SearchIndex(const QueryInput& query, const Combined& combined,
-                                           const FilterMatches* matches) const;
+                                           const LabelSet* labels) const;
+  void Explain(const QueryInput& query, const SearchAnswer& answer, SearchReport& report) const;
+  void KeepPage(const QueryInput& query, const Combined& combined,
+                std::vector<Neighbor>& neighbors) const;
   // Puts the documents into `report`; returns the labels of those that have vanished meanwhile, or
   // no longer match the filter.
   absl::StatusOr<std::vector<uint64_t>> FetchHits(const std::vector<Neighbor>& neighbors,

@@ -20,44 +20,6 @@ struct OutOfRangeSetting {
   size_t max;
 };
 
-size_t ScalarBytes(const Value& value) {
-  if (const auto* text = std::get_if<std::string>(&value.kind)) return text->size();
-  if (const auto* bytes = std::get_if<Bytes>(&value.kind)) return bytes->data.size();
-  return sizeof(int64_t);
-}
-
-// Adds the bytes of `value` to `bytes_total`.
-absl::Status CheckValue(const std::string& name, const Value& value, size_t depth,
-                        size_t& bytes_total) {
-  if (depth > kMetadataDepthLimit) {
-    return InvalidField(name, fmt::format("metadata '{}' nests lists more than {} deep", name,
-                                          kMetadataDepthLimit));
-  }
-  if (const auto* text = std::get_if<std::string>(&value.kind); text && !IsValidUtf8(*text)) {
-    return InvalidField(name, fmt::format("metadata '{}' is not valid UTF-8; send bytes", name));
-  }
-  if (const auto* time = std::get_if<Timestamp>(&value.kind)) {
-    // The range google.protobuf.Timestamp allows: years 1 to 9999.
-    constexpr int64_t kSecondsMin = -62'135'596'800, kSecondsMax = 253'402'300'799;
-    if (time->seconds < kSecondsMin || time->seconds > kSecondsMax || time->nanos < 0 ||
-        time->nanos > 999'999'999) {
-      return InvalidField(
-          name, fmt::format("metadata '{}' is a timestamp of {} s and {} ns; it must lie in the "
-                            "years 1 to 9999 with 0 to 999999999 ns",
-                            name, time->seconds, time->nanos));
-    }
-  }
-  if (const auto* list = std::get_if<ValueList>(&value.kind)) {
-    bytes_total += list->size();
-    for (const Value& item : *list) {
-      if (absl::Status s = CheckValue(name, item, depth + 1, bytes_total); !s.ok()) return s;
-    }
-    return absl::OkStatus();
-  }
-  bytes_total += ScalarBytes(value);
-  return absl::OkStatus();
-}
-
 // A text to search for or to be found by: white space alone has no meaning.
 absl::Status CheckMeaningfulText(std::string_view text) {
   if (absl::Status s = CheckText(text); !s.ok()) return s;
@@ -123,7 +85,7 @@ absl::Status CheckCollectionSettings(const CollectionSettings& settings) {
     return InvalidField(range.field, fmt::format("{} is {}; it must be {} to {}", range.field,
                                                  range.value, range.min, range.max));
   }
-  return absl::OkStatus();
+  return CheckFilterFields(settings.filter_fields);
 }
 
 absl::Status CheckPrompt(std::string_view prompt, const Encoder& model) {
@@ -166,28 +128,6 @@ absl::Status CheckText(std::string_view text) {
   }
   if (text.empty()) return InvalidField("", "the text is empty; there is nothing to embed");
   if (!IsValidUtf8(text)) return InvalidField("", "the text is not valid UTF-8");
-  return absl::OkStatus();
-}
-
-absl::Status CheckMetadata(const Metadata& metadata) {
-  if (metadata.size() > kMetadataKeysMax) {
-    return InvalidField("", fmt::format("the metadata has {} names; at most {} are allowed",
-                                        metadata.size(), kMetadataKeysMax));
-  }
-  size_t bytes_total = 0;
-  for (const auto& [name, value] : metadata) {
-    if (name.empty() || name.size() > kMetadataKeyBytesMax) {
-      return InvalidField("", fmt::format("a metadata name has {} bytes; it must have 1 to {}",
-                                          name.size(), kMetadataKeyBytesMax));
-    }
-    if (!IsValidUtf8(name)) return InvalidField("", "a metadata name is not valid UTF-8");
-    bytes_total += name.size();
-    if (absl::Status s = CheckValue(name, value, 0, bytes_total); !s.ok()) return s;
-  }
-  if (bytes_total > kMetadataBytesMax) {
-    return InvalidField("", fmt::format("the metadata has {} bytes; at most {} are allowed",
-                                        bytes_total, kMetadataBytesMax));
-  }
   return absl::OkStatus();
 }
 

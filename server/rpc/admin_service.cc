@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "server/engine/version.h"
+#include "server/rpc/convert_search.h"
 #include "server/rpc/embedding_service.h"
 #include "server/rpc/unary_call.h"
 
@@ -33,6 +34,11 @@ v1::Limits LimitsOf(const RpcOptions& options) {
   limits.set_filter_depth_max(kFilterDepthMax);
   limits.set_filter_nodes_max(kFilterNodesMax);
   limits.set_filter_values_max(kFilterValuesMax);
+  limits.set_facets_max(kFacetsMax);
+  limits.set_facet_values_max(kFacetValuesMax);
+  limits.set_facet_ranges_max(kFacetRangesMax);
+  limits.set_filter_fields_max(kFilterFieldsMax);
+  limits.set_filter_field_bytes_max(options.filter_field_bytes_max);
   limits.set_search_batch_max(kSearchBatchMax);
   limits.set_page_size_max(kPageSizeMax);
   limits.set_bytes_in_flight_max(options.bytes_in_flight_max);
@@ -88,6 +94,32 @@ void AddPool(const WorkPool& pool, v1::ServerStats& stats) {
   proto.set_rejected(statistics.rejected);
 }
 
+void AddFilterIndex(const CollectionDescription& description, v1::FilterIndexStats& proto) {
+  const MetadataIndexStatistics& metadata = description.metadata;
+  proto.set_complete(description.is_metadata_complete);
+  proto.set_fields(static_cast<uint32_t>(metadata.fields));
+  for (const std::string& field : metadata.fields_over_budget) proto.add_fields_over_budget(field);
+  proto.set_has_unindexed_fields(metadata.has_unindexed_fields);
+  proto.set_memory_bytes(metadata.memory_bytes);
+  proto.set_dead_rows(metadata.dead_rows);
+}
+
+void AddPlanning(const CollectionDescription& description, v1::CollectionStats& proto) {
+  const PlannerCosts& costs = description.index.costs;
+  proto.mutable_planner()->set_scanned_row_ns(costs.scanned_row_ns);
+  proto.mutable_planner()->set_walked_row_ns(costs.walked_row_ns);
+  proto.mutable_planner()->set_filtered_row_ns(costs.filtered_row_ns);
+  for (const LiveRecall& recall : description.live_recall) {
+    v1::LiveRecall& one = *proto.add_live_recall();
+    one.set_plan(ToProto(recall.strategy));
+    one.set_filtered(recall.is_filtered);
+    one.set_sample_count(recall.sample_count);
+    one.set_recall(recall.recall);
+    one.set_recall_min(recall.recall_min);
+    one.set_short_count(recall.short_count);
+  }
+}
+
 void AddCollections(const Database& database, v1::ServerStats& stats) {
   for (const std::shared_ptr<Collection>& collection : database.Collections()) {
     const CollectionDescription description = collection->Describe();
@@ -104,6 +136,8 @@ void AddCollections(const Database& database, v1::ServerStats& stats) {
     proto.set_index_mapped_bytes(memory.mapped);
     proto.set_disk_bytes(description.disk_bytes);
     proto.set_load_progress(description.load_progress);
+    AddFilterIndex(description, *proto.mutable_filter_index());
+    AddPlanning(description, proto);
   }
 }
 

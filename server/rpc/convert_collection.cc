@@ -126,7 +126,8 @@ absl::StatusOr<CollectionSettings> FromProto(const v1::CreateCollectionRequest& 
       .ef_construction = proto.index().ef_construction(),
       .ef_search = proto.index().ef_search(),
       .query_prompt = prompt(proto.has_query_prompt(), proto.query_prompt()),
-      .document_prompt = prompt(proto.has_document_prompt(), proto.document_prompt())};
+      .document_prompt = prompt(proto.has_document_prompt(), proto.document_prompt()),
+      .filter_fields = {proto.filter_fields().begin(), proto.filter_fields().end()}};
 }
 
 absl::StatusOr<CollectionChanges> FromProto(const v1::UpdateCollectionRequest& proto) {
@@ -180,6 +181,7 @@ void ToProto(const CollectionDescription& description, v1::Collection& proto) {
   proto.set_query_prompt(description.query_prompt);
   proto.set_document_prompt(description.document_prompt);
   proto.set_model_precision(record.model_precision);
+  for (const std::string& field : record.filter_fields) proto.add_filter_fields(field);
   for (const std::string& warning : description.warnings) proto.add_warnings(warning);
   if (!description.rebuild.has_value()) return;
   v1::IndexSettings& next = *proto.mutable_rebuilding_to();

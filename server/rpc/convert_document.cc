@@ -22,20 +22,6 @@ absl::StatusOr<DocumentInput> DocumentFromProto(const v1::Document& proto) {
   return document;
 }
 
-absl::StatusOr<MetadataPatch> PatchFromProto(const v1::MetadataUpdate& proto) {
-  absl::StatusOr<Metadata> set = FromProto(proto.set());
-  if (!set.ok()) return InField("set", set.status());
-  if (static_cast<size_t>(proto.remove_size()) > kMetadataKeysMax) {
-    return InvalidField("remove", fmt::format("there are {} names to remove; at most {} are "
-                                              "allowed",
-                                              proto.remove_size(), kMetadataKeysMax));
-  }
-  return MetadataPatch{.id = proto.id(),
-                       .set = *std::move(set),
-                       .remove = {proto.remove().begin(), proto.remove().end()},
-                       .replace = proto.replace()};
-}
-
 }  // namespace
 
 AnswerFields FieldsOf(bool present, const v1::DocumentFields& fields) {
@@ -63,12 +49,26 @@ std::vector<absl::StatusOr<DocumentInput>> FromProto(
   return result;
 }
 
+absl::StatusOr<MetadataPatch> FromProto(const v1::MetadataUpdate& proto) {
+  absl::StatusOr<Metadata> set = FromProto(proto.set());
+  if (!set.ok()) return InField("set", set.status());
+  if (static_cast<size_t>(proto.remove_size()) > kMetadataKeysMax) {
+    return InvalidField("remove", fmt::format("there are {} names to remove; at most {} are "
+                                              "allowed",
+                                              proto.remove_size(), kMetadataKeysMax));
+  }
+  return MetadataPatch{.id = proto.id(),
+                       .set = *std::move(set),
+                       .remove = {proto.remove().begin(), proto.remove().end()},
+                       .replace = proto.replace()};
+}
+
 std::vector<absl::StatusOr<MetadataPatch>> FromProto(
     const google::protobuf::RepeatedPtrField<v1::MetadataUpdate>& updates) {
   std::vector<absl::StatusOr<MetadataPatch>> result;
   result.reserve(static_cast<size_t>(updates.size()));
   for (const v1::MetadataUpdate& proto : updates) {
-    absl::StatusOr<MetadataPatch> patch = PatchFromProto(proto);
+    absl::StatusOr<MetadataPatch> patch = FromProto(proto);
     if (!patch.ok()) patch = InField(fmt::format("updates[{}]", result.size()), patch.status());
     result.push_back(std::move(patch));
   }

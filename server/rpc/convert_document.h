@@ -33,6 +33,9 @@ absl::Status CheckBatchSize(int size, const std::string& field);
 std::vector<absl::StatusOr<DocumentInput>> FromProto(
     const google::protobuf::RepeatedPtrField<v1::Document>& documents);
 
+// InvalidArgument: a value without kind, too many names to set or remove.
+absl::StatusOr<MetadataPatch> FromProto(const v1::MetadataUpdate& update);
+
 std::vector<absl::StatusOr<MetadataPatch>> FromProto(
     const google::protobuf::RepeatedPtrField<v1::MetadataUpdate>& updates);
 

@@ -41,8 +41,10 @@ absl::StatusOr<std::vector<Value>> ValuesFromProto(const v1::FieldValues& proto)
   return values;
 }
 
-absl::StatusOr<InRange> RangeFromProto(const v1::FieldRange& proto) {
-  InRange range{.field = proto.field()};
+// FieldRange and FacetRange have the same bounds.
+template <typename Range>
+absl::StatusOr<InRange> RangeFromProto(const std::string& field, const Range& proto) {
+  InRange range{.field = field};
   if (proto.has_low()) {
     absl::StatusOr<Value> low = FromProto(proto.low());
     if (!low.ok()) return InField("low", low.status());
@@ -86,7 +88,7 @@ absl::StatusOr<Filter> FilterFromProto(const v1::Filter& proto, size_t depth) {
         return HasAll{.field = proto.has_all().field(), .values = std::move(values)};
       });
     case v1::Filter::kInRange:
-      return Made("in_range", RangeFromProto(proto.in_range()),
+      return Made("in_range", RangeFromProto(proto.in_range().field(), proto.in_range()),
                   [](InRange range) { return range; });
     case v1::Filter::kExists:
       return Filter{FieldExists{.field = proto.exists()}};
@@ -103,8 +105,58 @@ absl::StatusOr<Filter> FilterFromProto(const v1::Filter& proto, size_t depth) {
   return InvalidField("", "the condition has no kind, or one this server does not know");
 }
 
+absl::StatusOr<Facet> FacetFromProto(const v1::Facet& proto) {
+  if (static_cast<size_t>(proto.ranges_size()) > kFacetRangesMax) {
+    return InvalidField("ranges", fmt::format("the facet has {} ranges; at most {} are allowed",
+                                              proto.ranges_size(), kFacetRangesMax));
+  }
+  const size_t unsaid = proto.ranges_size() == 0 ? kFacetValuesDefault : 0;
+  Facet facet{.field = proto.field(), .limit = proto.has_limit() ? proto.limit() : unsaid};
+  for (const v1::FacetRange& one : proto.ranges()) {
+    absl::StatusOr<InRange> range = RangeFromProto(proto.field(), one);
+    if (!range.ok()) {
+      return InField(fmt::format("ranges[{}]", facet.ranges.size()), range.status());
+    }
+    facet.ranges.push_back(*std::move(range));
+  }
+  return facet;
+}
+
 }  // namespace
 
 absl::StatusOr<Filter> FromProto(const v1::Filter& proto) { return FilterFromProto(proto, 1); }
+
+absl::StatusOr<std::vector<Facet>> FromProto(
+    const google::protobuf::RepeatedPtrField<v1::Facet>& proto) {
+  if (static_cast<size_t>(proto.size()) > kFacetsMax) {
+    return InvalidField("facets", fmt::format("there are {} facets; at most {} are allowed",
+                                              proto.size(), kFacetsMax));
+  }
+  std::vector<Facet> facets;
+  for (const v1::Facet& one : proto) {
+    absl::StatusOr<Facet> facet = FacetFromProto(one);
+    if (!facet.ok()) return InField(fmt::format("facets[{}]", facets.size()), facet.status());
+    facets.push_back(*std::move(facet));
+  }
+  return facets;
+}
+
+void ToProto(const FilterReport& report, v1::FilterInfo& proto) {
+  proto.set_matching_count(report.matching_count);
+  proto.set_documents_read(report.documents_read);
+  for (const std::string& note : report.notes) proto.add_notes(note);
+}
+
+void ToProto(const FacetReport& report, v1::FacetCounts& proto) {
+  proto.set_field(report.field);
+  for (const ValueCount& count : report.counts.values) {
+    v1::FacetCounts::ValueCount& value = *proto.add_values();
+    ToProto(ValueOf(count.value), *value.mutable_value());
+    value.set_document_count(count.document_count);
+  }
+  proto.set_value_count(report.counts.value_count);
+  for (const size_t count : report.counts.range_counts) proto.add_range_counts(count);
+  proto.set_documents_read(report.documents_read);
+}
 
 }  // namespace simile

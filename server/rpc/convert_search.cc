@@ -30,6 +30,37 @@ absl::StatusOr<QueryTermInput> TermFromProto(const v1::QueryTerm& proto) {
   return term;
 }
 
+std::string ReasonOf(const SearchReport& report) {
+  const SearchExplanation& explanation = report.explanation;
+  const SearchEstimate& estimate = explanation.estimate;
+  if (explanation.is_forced) return "the query asks for an exact answer";
+  if (estimate.candidates == 0) return "no vector may be returned";
+  if (estimate.scan_ns == 0 && estimate.walk_ns == 0) {
+    return fmt::format("the index has no graph to choose: it holds {} vectors", estimate.vectors);
+  }
+  std::string reason = fmt::format(
+      "{} of {} vectors may be returned: to compare them all was reckoned at {:.0f} us, a walk at "
+      "{:.0f} us",
+      estimate.candidates, estimate.vectors, estimate.scan_ns / 1e3, estimate.walk_ns / 1e3);
+  if (report.strategy == SearchStrategy::kGraphThenScan) {
+    reason += "; the walk found too few, so all were compared";
+  }
+  return reason;
+}
+
+void Explain(const SearchReport& report, v1::SearchExplanation& proto) {
+  const SearchExplanation& explanation = report.explanation;
+  proto.set_reason(ReasonOf(report));
+  proto.set_candidate_count(explanation.estimate.candidates);
+  proto.set_vector_count(explanation.estimate.vectors);
+  proto.set_scan_estimate_us(explanation.estimate.scan_ns / 1e3);
+  proto.set_walk_estimate_us(explanation.estimate.walk_ns / 1e3);
+  proto.set_nodes_visited(explanation.work.nodes_visited);
+  proto.set_codes_compared(explanation.work.codes_compared);
+  proto.set_vectors_compared(explanation.work.vectors_compared);
+  proto.set_attempts(explanation.attempts);
+}
+
 }  // namespace
 
 absl::StatusOr<QueryInput> FromProto(const v1::Query& proto) {
@@ -47,6 +78,9 @@ absl::StatusOr<QueryInput> FromProto(const v1::Query& proto) {
     if (!filter.ok()) return InField("filter", filter.status());
     query.filter = *std::move(filter);
   }
+  absl::StatusOr<std::vector<Facet>> facets = FromProto(proto.facets());
+  if (!facets.ok()) return facets.status();
+  query.facets = *std::move(facets);
   if (proto.has_score_threshold()) query.score_threshold = proto.score_threshold();
   for (const v1::QueryTerm& proto_term : proto.terms()) {
     absl::StatusOr<QueryTermInput> term = TermFromProto(proto_term);
@@ -54,6 +88,20 @@ absl::StatusOr<QueryInput> FromProto(const v1::Query& proto) {
     query.terms.push_back(*std::move(term));
   }
   return query;
+}
+
+v1::SearchPlan ToProto(SearchStrategy strategy) {
+  switch (strategy) {
+    case SearchStrategy::kExactScan:
+      return v1::SEARCH_PLAN_EXACT_SCAN;
+    case SearchStrategy::kGraph:
+      return v1::SEARCH_PLAN_GRAPH;
+    case SearchStrategy::kTwoHop:
+      return v1::SEARCH_PLAN_GRAPH_TWO_HOP;
+    case SearchStrategy::kGraphThenScan:
+      return v1::SEARCH_PLAN_GRAPH_THEN_SCAN;
+  }
+  return v1::SEARCH_PLAN_UNSPECIFIED;
 }
 
 void ToProto(const SearchReport& report, const v1::Query& query, v1::SearchResponse& proto) {
@@ -71,14 +119,10 @@ void ToProto(const SearchReport& report, const v1::Query& query, v1::SearchRespo
   }
   proto.set_exact(report.exact);
   proto.set_complete(report.complete);
-  proto.set_plan(report.strategy == SearchStrategy::kGraph ? v1::SEARCH_PLAN_GRAPH
-                                                           : v1::SEARCH_PLAN_EXACT_SCAN);
-  if (report.filter.has_value()) {
-    v1::FilterInfo& filter = *proto.mutable_filter();
-    filter.set_matching_count(report.filter->matching_count);
-    filter.set_documents_read(report.filter->documents_read);
-    for (const std::string& note : report.filter->notes) filter.add_notes(note);
-  }
+  proto.set_plan(ToProto(report.strategy));
+  if (report.filter.has_value()) ToProto(*report.filter, *proto.mutable_filter());
+  for (const FacetReport& facet : report.facets) ToProto(facet, *proto.add_facets());
+  if (query.explain()) Explain(report, *proto.mutable_explanation());
   ToProto(report.timings, *proto.mutable_timings());
 }
 

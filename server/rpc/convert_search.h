@@ -12,6 +12,8 @@ namespace simile {
 absl::StatusOr<QueryInput> FromProto(const v1::Query& proto);
 
 // `query` says which fields were asked for.
+v1::SearchPlan ToProto(SearchStrategy strategy);
+
 void ToProto(const SearchReport& report, const v1::Query& query, v1::SearchResponse& proto);
 
 }  // namespace simile

@@ -34,6 +34,7 @@ absl::StatusOr<Value> ValueFromProto(const std::string& name, const v1::Value& p
       return Value{Timestamp{.seconds = proto.timestamp_value().seconds(),
                              .nanos = proto.timestamp_value().nanos()}};
     case v1::Value::kListValue:
+    case v1::Value::kMapValue:
       break;
     case v1::Value::KIND_NOT_SET:
       return InvalidField(name, fmt::format("{} has no value, or one of a type this "
@@ -42,7 +43,21 @@ absl::StatusOr<Value> ValueFromProto(const std::string& name, const v1::Value& p
   }
   if (depth == kMetadataDepthLimit) {
     return InvalidField(
-        name, fmt::format("{} nests lists more than {} deep", whose, kMetadataDepthLimit));
+        name, fmt::format("{} nests lists and maps more than {} deep", whose, kMetadataDepthLimit));
+  }
+  if (proto.has_map_value()) {
+    if (proto.map_value().fields().size() > kMetadataKeysMax) {
+      return InvalidField(name,
+                          fmt::format("a map in {} has {} names; at most {} are allowed", whose,
+                                      proto.map_value().fields().size(), kMetadataKeysMax));
+    }
+    ValueMap map;
+    for (const auto& [inner_name, item] : proto.map_value().fields()) {
+      absl::StatusOr<Value> value = ValueFromProto(name, item, depth + 1);
+      if (!value.ok()) return value.status();
+      map.emplace(inner_name, *std::move(value));
+    }
+    return Value{std::move(map)};
   }
   ValueList list;
   list.reserve(static_cast<size_t>(proto.list_value().values_size()));
@@ -71,6 +86,10 @@ void ValueToProto(const Value& value, v1::Value& proto) {
       v1::ValueList& values = *proto.mutable_list_value();
       for (const Value& item : list) ValueToProto(item, *values.add_values());
     }
+    void operator()(const ValueMap& map) const {
+      MetadataMap& fields = *proto.mutable_map_value()->mutable_fields();
+      for (const auto& [name, item] : map) ValueToProto(item, fields[name]);
+    }
   };
   std::visit(Visitor{proto}, value.kind);
 }
@@ -82,6 +101,8 @@ uint64_t Microseconds(std::chrono::nanoseconds time) {
 }  // namespace
 
 absl::StatusOr<Value> FromProto(const v1::Value& value) { return ValueFromProto("", value, 1); }
+
+void ToProto(const Value& value, v1::Value& proto) { ValueToProto(value, proto); }
 
 absl::StatusOr<Metadata> FromProto(const MetadataMap& metadata) {
   if (metadata.size() > kMetadataKeysMax) {
@@ -153,6 +174,7 @@ void ToProto(const StageTimings& timings, v1::Timings& proto) {
   proto.set_fetch_us(Microseconds(timings.fetch));
   proto.set_commit_us(Microseconds(timings.commit));
   proto.set_index_us(Microseconds(timings.index));
+  proto.set_filter_us(Microseconds(timings.filter));
 }
 
 }  // namespace simile

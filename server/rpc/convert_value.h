@@ -15,10 +15,12 @@ namespace simile {
 
 using MetadataMap = google::protobuf::Map<std::string, v1::Value>;
 
-// InvalidArgument: a value without kind, lists nested too deep, more than kMetadataKeysMax names.
+// InvalidArgument: a value without kind, lists and maps nested too deep, more than kMetadataKeysMax
+// names at the top.
 absl::StatusOr<Metadata> FromProto(const MetadataMap& metadata);
-// InvalidArgument: a value without kind, lists nested too deep.
+// InvalidArgument: a value without kind, lists and maps nested too deep.
 absl::StatusOr<Value> FromProto(const v1::Value& value);
+void ToProto(const Value& value, v1::Value& proto);
 void ToProto(const Metadata& metadata, MetadataMap& proto);
 
 // InvalidArgument when there is no data, when bytes are no whole number of floats, or when there

@@ -115,16 +115,20 @@ absl::StatusOr<v1::CountDocumentsResponse> Count(const Database& database,
                                                  const CallContext& context) {
   const auto collection = FindCollection(database, request.collection(), "collection");
   if (!collection.ok()) return collection.status();
-  v1::CountDocumentsResponse response;
-  if (!request.has_filter()) {
-    response.set_count((*collection)->DocumentCount());
-    return response;
+  std::optional<Filter> filter;
+  if (request.has_filter()) {
+    absl::StatusOr<Filter> converted = FromProto(request.filter());
+    if (!converted.ok()) return InField("filter", converted.status());
+    filter = *std::move(converted);
   }
-  const absl::StatusOr<Filter> filter = FromProto(request.filter());
-  if (!filter.ok()) return InField("filter", filter.status());
-  const auto report = (*collection)->CountMatching(*filter, context);
+  const absl::StatusOr<std::vector<Facet>> facets = FromProto(request.facets());
+  if (!facets.ok()) return facets.status();
+  const auto report = (*collection)->Count(filter, *facets, context);
   if (!report.ok()) return report.status();
-  response.set_count(report->matching_count);
+  v1::CountDocumentsResponse response;
+  response.set_count(report->count);
+  if (report->filter.has_value()) ToProto(*report->filter, *response.mutable_filter());
+  for (const FacetReport& facet : report->facets) ToProto(facet, *response.add_facets());
   return response;
 }
 
@@ -207,20 +211,44 @@ absl::StatusOr<v1::ListDocumentsResponse> List(const Database& database,
   }
 }
 
+absl::StatusOr<PatchReport> PatchAsked(Collection& collection,
+                                       const v1::UpdateMetadataRequest& request,
+                                       const CallContext& context) {
+  const Durability durability = FromProto(request.durability());
+  if (!request.has_filter()) {
+    if (request.has_change() || request.dry_run()) {
+      return InvalidField(request.has_change() ? "change" : "dry_run",
+                          "there is no filter that says which documents; give one, or updates");
+    }
+    if (absl::Status s = CheckBatchSize(request.updates_size(), "updates"); !s.ok()) return s;
+    return collection.PatchMetadata(FromProto(request.updates()), durability, context);
+  }
+  if (request.updates_size() > 0) {
+    return InvalidField("updates", "there are updates and a filter; give one of them");
+  }
+  if (!request.change().id().empty()) {
+    return InvalidField("change.id", "the filter says which documents; leave the id empty");
+  }
+  const absl::StatusOr<Filter> filter = FromProto(request.filter());
+  if (!filter.ok()) return InField("filter", filter.status());
+  const absl::StatusOr<MetadataPatch> change = FromProto(request.change());
+  if (!change.ok()) return InField("change", change.status());
+  return collection.PatchMatching(*filter, *change, durability, request.dry_run(), context);
+}
+
 absl::StatusOr<v1::UpdateMetadataResponse> Update(const Database& database,
                                                   const v1::UpdateMetadataRequest& request,
                                                   const CallContext& context) {
   const auto collection = FindCollection(database, request.collection(), "collection");
   if (!collection.ok()) return collection.status();
-  if (absl::Status s = CheckBatchSize(request.updates_size(), "updates"); !s.ok()) return s;
-  const auto report =
-      (*collection)
-          ->PatchMetadata(FromProto(request.updates()), FromProto(request.durability()), context);
+  const auto report = PatchAsked(**collection, request, context);
   if (!report.ok()) return report.status();
   v1::UpdateMetadataResponse response;
   for (const absl::Status& status : report->statuses) {
     *response.add_results() = status.ok() ? v1::ItemStatus() : ToItemStatus(status);
   }
+  response.set_updated_count(report->updated_count);
+  response.set_failed_count(report->failed_count);
   response.set_commit_sequence(report->commit_sequence);
   response.set_durability(ToProto(report->durability));
   ToProto(report->timings, *response.mutable_timings());

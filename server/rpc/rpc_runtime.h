@@ -24,7 +24,8 @@ struct RpcOptions {
   size_t admin_queue_max = kAdminQueueMax;
   uint64_t message_bytes_max = kMessageBytesMax;
   uint64_t bytes_in_flight_max = kBytesInFlightMax;
-  uint64_t memory_bytes_max = 0;  // As in DatabaseOptions; to be published.
+  uint64_t memory_bytes_max = 0;  // As in DatabaseOptions; to be published. So is the next.
+  uint64_t filter_field_bytes_max = kFilterFieldBytesMax;
   bool reflection = true;
   std::string data_directory;  // Shown by GetServerInfo.
 };

@@ -68,7 +68,7 @@ TEST(DocumentJsonTest, TheWrongFieldIsNamed) {
   EXPECT_THAT(Parsed(R"({"text": null})"),
               StatusIs(StatusCode::kInvalidArgument, "'text' is null"));
   EXPECT_THAT(Parsed(R"({"metadata": []})"), StatusIs(StatusCode::kInvalidArgument, "'metadata'"));
-  EXPECT_THAT(Parsed(R"({"metadata": {"good": 1, "bad": {}}})"),
+  EXPECT_THAT(Parsed(R"({"metadata": {"good": 1, "bad": {"$no": 1}}})"),
               StatusIs(StatusCode::kInvalidArgument, "metadata 'bad': "));
 }
 

@@ -139,11 +139,31 @@ TEST(ValueJsonTest, ListsNestAndMayBeEmpty) {
   EXPECT_EQ(Dumped(ToJson(value)), R"([7,7.0,[],[{"$bytes":"eA=="}]])");
 }
 
-TEST(ValueJsonTest, ObjectsAreRefusedAlsoWithinLists) {
-  for (const char* text :
-       {"{}", R"({"a":1})", R"([[{"a":1}]])", R"({"$bytes":"","$double":"NaN"})"}) {
-    EXPECT_THAT(Parsed(text), StatusIs(StatusCode::kInvalidArgument, "flatten it")) << text;
-  }
+TEST(ValueJsonTest, ObjectsAreMapsAlsoWithinLists) {
+  v1::Value value;
+  auto& fields = *value.mutable_map_value()->mutable_fields();
+  EXPECT_THAT(value, ComesBack());
+  fields["b"] = Int64Value(7);
+  fields["a"].mutable_list_value()->add_values()->mutable_map_value();
+  EXPECT_THAT(value, ComesBack());
+  EXPECT_EQ(Dumped(ToJson(value)), R"({"a":[{}],"b":7})");
+}
+
+TEST(ValueJsonTest, AMapThatReadsLikeAnotherTypeIsMarked) {
+  v1::Value value;
+  (*value.mutable_map_value()->mutable_fields())["$bytes"].set_string_value("eA==");
+  EXPECT_THAT(value, ComesBack());
+  EXPECT_EQ(Dumped(ToJson(value)), R"({"$map":{"$bytes":"eA=="}})");
+  v1::Value marked;
+  (*marked.mutable_map_value()->mutable_fields())["$map"] = value;
+  EXPECT_THAT(marked, ComesBack());
+  (*value.mutable_map_value()->mutable_fields())["$other"].set_bool_value(true);
+  EXPECT_THAT(value, ComesBack());
+}
+
+TEST(ValueJsonTest, WhatIsWrongInsideAMapIsNamed) {
+  EXPECT_THAT(Parsed(R"({"a":{"b":{"$bytes":1}}})"),
+              StatusIs(StatusCode::kInvalidArgument, "'a': 'b': '$bytes' does not parse"));
 }
 
 TEST(ValueJsonTest, SpecialObjectsThatDoNotParseAreRefusedByName) {

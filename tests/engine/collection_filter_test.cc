@@ -51,9 +51,9 @@ class CollectionFilterTest : public EngineFixture {
   }
 
   uint64_t CountOf(const Filter& filter) const {
-    const auto report = docs_->CountMatching(filter, {});
+    const auto report = docs_->Count(filter, {}, {});
     EXPECT_THAT(report, IsOk());
-    return report.ok() ? report->matching_count : 0;
+    return report.ok() ? report->count : 0;
   }
 
   static Filter NextValid(RandomDocuments& random) {
@@ -86,9 +86,9 @@ class CollectionFilterTest : public EngineFixture {
   void AwaitMetadata() {
     const Filter filter = Equal("nothing", {true});
     for (int turn = 0; turn < 10'000; ++turn) {
-      const auto report = docs_->CountMatching(filter, {});
+      const auto report = docs_->Count(filter, {}, {});
       ASSERT_THAT(report, IsOk());
-      if (report->documents_read == 0) return;
+      if (report->filter->documents_read == 0) return;
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     FAIL() << "the metadata was not read";
@@ -239,7 +239,7 @@ TEST_F(CollectionFilterTest, FiltersThatMeanNothingAreRefusedWithTheirPath) {
     const auto report = Search(*docs_, Filtered(filter));
     EXPECT_THAT(report, StatusIs(absl::StatusCode::kInvalidArgument, message));
     EXPECT_EQ(FieldOf(report.status()), field);
-    EXPECT_THAT(docs_->CountMatching(filter, {}),
+    EXPECT_THAT(docs_->Count(filter, {}, {}),
                 StatusIs(absl::StatusCode::kInvalidArgument, message));
   }
 }

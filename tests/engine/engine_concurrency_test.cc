@@ -87,9 +87,9 @@ TEST_F(EngineConcurrencyTest, FiltersSeeEveryDocumentOnceBesideChangesOfMetadata
   }
   const Filter either{AnyOf{{in_state("open"), in_state("done")}}};
   for (int turn = 0; turn < 150; ++turn) {
-    const auto count = docs->CountMatching(either, {});
+    const auto count = docs->Count(either, {}, {});
     ASSERT_THAT(count, IsOk());
-    EXPECT_EQ(count->matching_count, kDocuments);
+    EXPECT_EQ(count->count, kDocuments);
     QueryInput query{.limit = kDocuments, .filter = in_state("done")};
     query.terms.push_back({.source = std::vector<float>{1, 5}});
     const auto report = Search(*docs, query);

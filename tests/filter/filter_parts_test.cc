@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-#include "filter/bit_set.h"
+#include "base/bit_set.h"
 #include "filter/posting.h"
 #include "filter/scalar.h"
 #include "filter/word_match.h"

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "filter/document_matcher.h"
+#include "filter/facet_tally.h"
 #include "tests/filter/random_documents.h"
 
 namespace simile {
@@ -97,7 +98,7 @@ TEST_F(MetadataIndexTest, RandomFiltersUnderRandomChangesMatchWhatALookAtEveryDo
   const MetadataIndexStatistics statistics = index_.Statistics();
   EXPECT_EQ(statistics.rows, known_.size());
   EXPECT_LE(statistics.dead_rows, 4'096u);
-  EXPECT_EQ(statistics.fields, 5u);
+  EXPECT_EQ(statistics.fields, 5u + 25u + 125u);  // Paths of one to three names.
   EXPECT_LT(statistics.memory_bytes, 2'000'000u);
 }
 
@@ -162,19 +163,53 @@ TEST_F(MetadataIndexTest, WhatIsReadFromTheStoreDoesNotTakeTheFieldFromLaterChan
   EXPECT_EQ(index_.Statistics().rows, 2u);
 }
 
-TEST_F(MetadataIndexTest, CountsTheValuesOfAFieldAmongSomeDocuments) {
-  for (uint64_t label = 0; label < 100; ++label) {
-    Put(label, {{"genre", {std::string(label % 3 == 0 ? "novel" : "essay")}},
-                {"tags", {ValueList{{std::string("all")}, {static_cast<int64_t>(label % 2)}}}}});
+TEST_F(MetadataIndexTest, OnlyTheFieldsThatWereAskedForAreIndexed) {
+  MetadataIndex index({.fields = {"year", "author.name"}});
+  for (uint64_t label = 0; label < 10; ++label) {
+    index.Publish(label, index.Stage({{"year", {static_cast<int64_t>(label)}},
+                                      {"genre", {std::string("novel")}},
+                                      {"author", {ValueMap{{"name", {std::string("A")}}}}}}));
   }
-  Put(0, {{"genre", {std::string("poem")}}});
-  const FilterEvaluation some = Evaluate(Equal("tags", {int64_t{1}}));
-  std::map<std::string, size_t> counts;
-  EXPECT_TRUE(index_.CountValues("genre", some.matching, [&](const Scalar& value, size_t count) {
-    counts[std::get<std::string>(value)] = count;
-  }));
-  EXPECT_EQ(counts, (std::map<std::string, size_t>{{"novel", 17}, {"essay", 33}}));
-  EXPECT_TRUE(index_.CountValues("nothing", some.matching, [](const Scalar&, size_t) { FAIL(); }));
+  const auto none = [](const std::vector<std::string>&) { return std::vector<uint64_t>(); };
+  EXPECT_EQ(index.Statistics().fields, 2u);
+  EXPECT_TRUE(index.Statistics().has_unindexed_fields);
+  EXPECT_EQ(index.Evaluate(Equal("year", {int64_t{3}}), none).count, 1u);
+  EXPECT_EQ(index.Evaluate(Equal("author.name", {std::string("A")}), none).count, 10u);
+  const FilterEvaluation open = index.Evaluate(Equal("genre", {std::string("novel")}), none);
+  EXPECT_EQ(open.undecided.size(), 10u);
+  EXPECT_THAT(open.notes, Contains(HasSubstr("'genre' is not among those")));
+  EXPECT_FALSE(index.Count({.field = "genre", .limit = 3}, nullptr).has_value());
+}
+
+TEST_F(MetadataIndexTest, FacetsCountWhatALookAtEveryDocumentDoes) {
+  RandomDocuments random(5);
+  for (uint64_t label = 0; label < 300; ++label) Put(label, random.NextMetadata());
+  for (uint64_t label = 0; label < 300; label += 3) Put(label, random.NextMetadata());
+  for (uint64_t label = 1; label < 300; label += 7) Remove(label);
+  for (size_t turn = 0; turn < 200; ++turn) {
+    Facet facet{.field = random.NextField(), .limit = random.Below(12)};
+    facet.ranges.push_back({.field = facet.field, .low = RangeBound{{int64_t{1}}}});
+    facet.ranges.push_back({.field = facet.field,
+                            .low = RangeBound{{0.5}},
+                            .high = RangeBound{{int64_t{3}}, /*is_inclusive=*/false}});
+    const FilterEvaluation some = Evaluate({FieldExists{.field = random.NextField()}});
+    const bool all = turn % 4 == 0;
+    FacetTally tally(facet, 1'000);
+    for (const auto& [label, document] : known_) {
+      if (all || some.matching.Contains(label)) tally.Add(document.metadata);
+    }
+    const FacetCounts expected = tally.Take();
+    const auto counts = index_.Count(facet, all ? nullptr : &some.matching);
+    ASSERT_TRUE(counts.has_value());
+    EXPECT_EQ(counts->value_count, expected.value_count);
+    EXPECT_EQ(counts->range_counts, expected.range_counts);
+    ASSERT_EQ(counts->values.size(), expected.values.size());
+    EXPECT_LE(counts->values.size(), facet.limit);
+    for (size_t at = 0; at < expected.values.size(); ++at) {
+      EXPECT_EQ(counts->values[at].value, expected.values[at].value);
+      EXPECT_EQ(counts->values[at].document_count, expected.values[at].document_count);
+    }
+  }
 }
 
 }  // namespace

@@ -10,8 +10,12 @@ constexpr const char* kWords[] = {"red", "Green", "blue", "x1"};
 
 }  // namespace
 
-std::string RandomDocuments::NextField() {
+std::string RandomDocuments::NextName() {
   return std::string(1, static_cast<char>('a' + Below(5)));
+}
+
+std::string RandomDocuments::NextField() {
+  return Below(3) == 0 ? NextName() + "." + NextName() : NextName();
 }
 
 Value RandomDocuments::NextScalar() {
@@ -42,14 +46,26 @@ Value RandomDocuments::NextScalar() {
   }
 }
 
+Value RandomDocuments::NextMap() {
+  ValueMap map;
+  for (size_t fields = Below(3); fields > 0; --fields) {
+    Value value = Below(4) == 0 ? Value{ValueList{NextScalar(), NextScalar()}} : NextScalar();
+    map.insert_or_assign(NextName(), std::move(value));
+  }
+  return {std::move(map)};
+}
+
 Metadata RandomDocuments::NextMetadata() {
   Metadata metadata;
   for (size_t fields = Below(5); fields > 0; --fields) {
     Value value = NextScalar();
     if (Below(4) == 0) {
+      value = NextMap();
+    } else if (Below(4) == 0) {
       ValueList list;
       for (size_t length = Below(4); length > 0; --length) list.push_back(NextScalar());
       if (Below(3) == 0) list.push_back({ValueList{NextScalar()}});
+      if (Below(3) == 0) list.push_back(NextMap());
       value = {std::move(list)};
     }
     metadata.insert_or_assign(NextField(), std::move(value));

@@ -9,8 +9,9 @@
 
 namespace simile {
 
-// Metadata and filters that meet often: few fields, few values, of every type, also lists, nulls,
-// NaN, and numbers that are equal as int64 and double. Always the same for a seed.
+// Metadata and filters that meet often: few fields, few values, of every type, also lists, maps in
+// each other, names with dots, nulls, NaN, and numbers that are equal as int64 and double. Always
+// the same for a seed.
 //
 // Thread safety: none.
 class RandomDocuments {
@@ -19,6 +20,9 @@ class RandomDocuments {
 
   Metadata NextMetadata();
   std::string NextText();
+
+  // A name, or a path of two.
+  std::string NextField();
 
   // Trees of at most so many levels. `ids` are those that HasId may ask for.
   Filter NextFilter(size_t depth_max, size_t id_count);
@@ -30,7 +34,8 @@ class RandomDocuments {
   Value NextScalar();
   Value NextBound(size_t type);
   Filter NextCondition(size_t id_count);
-  std::string NextField();
+  Value NextMap();
+  std::string NextName();
 
   std::mt19937 random_;
 };

@@ -104,17 +104,11 @@ TEST_F(HnswIndexTest, AfterRemovalOfAWholeClusterTheRestIsFoundAndNewOnesToo) {
 }
 
 // Labels from a first to before an end.
-class SomeLabels final : public LabelFilter {
- public:
-  SomeLabels(uint64_t first, uint64_t end, uint64_t step) : first_(first), end_(end), step_(step) {}
-  bool Contains(uint64_t label) const override {
-    return label >= first_ && label < end_ && (label - first_) % step_ == 0;
-  }
-  size_t count() const override { return (end_ - first_ + step_ - 1) / step_; }
-
- private:
-  const uint64_t first_, end_, step_;
-};
+LabelSet SomeLabels(uint64_t first, uint64_t end, uint64_t step) {
+  BitSet labels(end);
+  for (uint64_t label = first; label < end; label += step) labels.Add(label);
+  return LabelSet(std::move(labels));
+}
 
 TEST_F(HnswIndexTest, AFilteredSearchFindsAllItIsAskedForHoweverManyPass) {
   const SeededVectors vectors(6'000, kDimension, 8), queries(100, kDimension, 9);
@@ -124,8 +118,9 @@ TEST_F(HnswIndexTest, AFilteredSearchFindsAllItIsAskedForHoweverManyPass) {
     ASSERT_THAT((*truth)->Upsert(at, vectors[at]), IsOk());
   }
   for (const uint64_t step : {1, 2, 5, 20, 100, 1'500, 6'000}) {
-    const SomeLabels filter(0, vectors.size(), step);
-    for (const auto strategy : {std::optional<SearchStrategy>(), {SearchStrategy::kGraph}}) {
+    const LabelSet filter = SomeLabels(0, vectors.size(), step);
+    for (const auto strategy :
+         {std::optional<SearchStrategy>(), {SearchStrategy::kGraph}, {SearchStrategy::kTwoHop}}) {
       size_t found = 0, wanted = 0;
       for (size_t at = 0; at < queries.size(); ++at) {
         const auto expected = (*truth)->Search(queries[at], {.k = 10, .filter = &filter});
@@ -141,7 +136,11 @@ TEST_F(HnswIndexTest, AFilteredSearchFindsAllItIsAskedForHoweverManyPass) {
         }
         wanted += expected->neighbors.size();
       }
-      EXPECT_GE(static_cast<double>(found), 0.98 * static_cast<double>(wanted)) << step;
+      // Two hops do not always lead from one to the next when so few pass; no plan has it then.
+      const bool is_too_sparse = strategy == SearchStrategy::kTwoHop && step >= 100;
+      EXPECT_GE(static_cast<double>(found),
+                (is_too_sparse ? 0.9 : 0.98) * static_cast<double>(wanted))
+          << step;
     }
   }
 }

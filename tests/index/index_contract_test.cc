@@ -149,20 +149,16 @@ TEST_P(IndexContractTest, ARemovedLabelCanComeBack) {
   EXPECT_THAT(Search(vectors[1], {.k = 3}), SizeIs(3));
 }
 
-class OddLabels final : public LabelFilter {
- public:
-  explicit OddLabels(size_t end) : end_(end) {}
-  bool Contains(uint64_t label) const override { return label % 2 == 1; }
-  size_t count() const override { return end_ / 2; }
-
- private:
-  const size_t end_;
-};
+LabelSet OddLabels(size_t end) {
+  BitSet labels(end);
+  for (size_t label = 1; label < end; label += 2) labels.Add(label);
+  return LabelSet(std::move(labels));
+}
 
 TEST_P(IndexContractTest, AFilteredSearchAnswersAsManyAsPass) {
   Add(SeededVectors(200, kDimension, 11));
   const SeededVectors query(1, kDimension, 12);
-  const OddLabels odd(200);
+  const LabelSet odd = OddLabels(200);
   const std::vector<uint64_t> labels = Search(query[0], {.k = 90, .filter = &odd});
   EXPECT_THAT(labels, SizeIs(90));
   for (const uint64_t label : labels) EXPECT_TRUE(odd.Contains(label));

@@ -156,6 +156,133 @@ TEST_F(FiltersTest, FiltersThatMeanNothingAreRefusedWithTheirPath) {
   }
 }
 
+TEST_F(FiltersTest, FacetsAreCountedWithAndWithoutASearch) {
+  v1::Facet facet;
+  facet.set_field("year");
+  facet.set_limit(2);
+  v1::FacetRange& late = *facet.add_ranges();
+  late.mutable_low()->set_int64_value(2007);
+  v1::CountDocumentsRequest count;
+  count.set_collection("vectors");
+  count.mutable_filter()->set_exists("draft");
+  *count.add_facets() = facet;
+  v1::CountDocumentsResponse counted;
+  ASSERT_TRUE(Call(*documents_, &v1::DocumentService::Stub::CountDocuments, count, counted).ok());
+  EXPECT_EQ(counted.count(), 15u);
+  EXPECT_EQ(counted.filter().matching_count(), 15u);
+  ASSERT_EQ(counted.facets_size(), 1);
+  const v1::FacetCounts& counts = counted.facets(0);
+  EXPECT_EQ(counts.field(), "year");
+  EXPECT_EQ(counts.value_count(), 5u);
+  ASSERT_EQ(counts.values_size(), 2);
+  EXPECT_EQ(counts.values(0).value().int64_value(), 2000);
+  EXPECT_EQ(counts.values(0).document_count(), 3u);
+  EXPECT_EQ(counts.values(1).value().int64_value(), 2002);
+  EXPECT_THAT(counts.range_counts(), ElementsAre(3u));
+
+  v1::SearchRequest search = Filtered(Year(2003));
+  *search.mutable_query()->add_facets() = facet;
+  ASSERT_TRUE(Search(search).ok());
+  ASSERT_EQ(found_.facets_size(), 1);
+  ASSERT_EQ(found_.facets(0).values_size(), 1);
+  EXPECT_EQ(found_.facets(0).values(0).document_count(), 3u);
+  EXPECT_THAT(found_.facets(0).range_counts(), ElementsAre(0u));
+}
+
+TEST_F(FiltersTest, AFacetWithoutRangesTellsTenValuesUnlessItSaysHowMany) {
+  v1::CountDocumentsRequest count;
+  count.set_collection("vectors");
+  count.add_facets()->set_field("year");
+  v1::CountDocumentsResponse counted;
+  ASSERT_TRUE(Call(*documents_, &v1::DocumentService::Stub::CountDocuments, count, counted).ok());
+  EXPECT_EQ(counted.facets(0).values_size(), 10);
+}
+
+TEST_F(FiltersTest, ASearchExplainsItselfWhenItIsAsked) {
+  v1::SearchRequest search = Filtered(Year(2003));
+  ASSERT_TRUE(Search(search).ok());
+  EXPECT_FALSE(found_.has_explanation());
+  search.mutable_query()->set_explain(true);
+  ASSERT_TRUE(Search(search).ok());
+  const v1::SearchExplanation& explanation = found_.explanation();
+  EXPECT_EQ(explanation.candidate_count(), 3u);
+  EXPECT_EQ(explanation.vector_count(), 30u);
+  EXPECT_EQ(explanation.attempts(), 1u);
+  EXPECT_THAT(explanation.reason(), HasSubstr("holds 30 vectors"));
+  search.mutable_query()->set_exact(true);
+  ASSERT_TRUE(Search(search).ok());
+  EXPECT_THAT(found_.explanation().reason(), HasSubstr("asks for an exact answer"));
+}
+
+TEST_F(FiltersTest, WhatMatchesIsChangedTogether) {
+  v1::UpdateMetadataRequest update;
+  update.set_collection("vectors");
+  *update.mutable_filter() = Year(2003);
+  (*update.mutable_change()->mutable_set())["year"].set_int64_value(1903);
+  update.mutable_change()->add_remove("draft");
+  update.set_dry_run(true);
+  v1::UpdateMetadataResponse updated;
+  ASSERT_TRUE(Call(*documents_, &v1::DocumentService::Stub::UpdateMetadata, update, updated).ok());
+  EXPECT_EQ(updated.updated_count(), 3u);
+  EXPECT_EQ(CountOf(Year(2003)), 3u);
+  update.set_dry_run(false);
+  ASSERT_TRUE(Call(*documents_, &v1::DocumentService::Stub::UpdateMetadata, update, updated).ok());
+  EXPECT_EQ(updated.updated_count(), 3u);
+  EXPECT_EQ(updated.results_size(), 0);
+  EXPECT_GT(updated.commit_sequence(), 0u);
+  EXPECT_EQ(CountOf(Year(2003)), 0u);
+  EXPECT_EQ(CountOf(Year(1903)), 3u);
+}
+
+TEST_F(FiltersTest, AChangeByFilterAndUpdatesByIdAreToldApart) {
+  v1::UpdateMetadataRequest both;
+  both.set_collection("vectors");
+  both.add_updates()->set_id("1");
+  *both.mutable_filter() = Year(2003);
+  v1::UpdateMetadataRequest named = both;
+  named.clear_updates();
+  named.mutable_change()->set_id("1");
+  v1::UpdateMetadataRequest without_filter = named;
+  without_filter.clear_filter();
+  v1::UpdateMetadataResponse updated;
+  for (const auto& [request, message] :
+       {std::pair(both, "updates and a filter"), std::pair(named, "leave the id empty"),
+        std::pair(without_filter, "there is no filter")}) {
+    const grpc::Status status =
+        Call(*documents_, &v1::DocumentService::Stub::UpdateMetadata, request, updated);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(status.error_message(), HasSubstr(message));
+  }
+}
+
+TEST_F(FiltersTest, MapsComeBackAndAreFilteredByTheirPath) {
+  v1::Document document = VectorDocument("m", {1, 1});
+  v1::ValueMap& author = *(*document.mutable_metadata())["author"].mutable_map_value();
+  (*author.mutable_fields())["name"].set_string_value("Ada");
+  ASSERT_TRUE(Upsert("vectors", {document}).ok());
+  v1::Filter filter;
+  filter.mutable_has_any()->set_field("author.name");
+  filter.mutable_has_any()->add_values()->set_string_value("Ada");
+  ASSERT_TRUE(Search(Filtered(filter)).ok());
+  ASSERT_THAT(HitIds(), ElementsAre("m"));
+  const v1::Value& stored = found_.hits(0).document().metadata().at("author");
+  EXPECT_EQ(stored.map_value().fields().at("name").string_value(), "Ada");
+}
+
+TEST_F(FiltersTest, TheIndexOfMetadataAndThePlannerAreInTheStatistics) {
+  v1::ServerStats stats;
+  ASSERT_TRUE(Call(*admin_, &v1::AdminService::Stub::GetStats, v1::GetStatsRequest(), stats).ok());
+  for (const v1::CollectionStats& collection : stats.collections()) {
+    if (collection.name() != "vectors") continue;
+    EXPECT_TRUE(collection.filter_index().complete());
+    EXPECT_EQ(collection.filter_index().fields(), 2u);
+    EXPECT_GT(collection.filter_index().memory_bytes(), 0u);
+    EXPECT_FALSE(collection.filter_index().has_unindexed_fields());
+    return;
+  }
+  FAIL() << "the collection is not in the statistics";
+}
+
 TEST_F(FiltersTest, TheLimitsArePublished) {
   v1::ServerInfo info;
   ASSERT_TRUE(
@@ -163,6 +290,11 @@ TEST_F(FiltersTest, TheLimitsArePublished) {
   EXPECT_EQ(info.limits().filter_depth_max(), kFilterDepthMax);
   EXPECT_EQ(info.limits().filter_nodes_max(), kFilterNodesMax);
   EXPECT_EQ(info.limits().filter_values_max(), kFilterValuesMax);
+  EXPECT_EQ(info.limits().facets_max(), kFacetsMax);
+  EXPECT_EQ(info.limits().facet_values_max(), kFacetValuesMax);
+  EXPECT_EQ(info.limits().facet_ranges_max(), kFacetRangesMax);
+  EXPECT_EQ(info.limits().filter_fields_max(), kFilterFieldsMax);
+  EXPECT_EQ(info.limits().filter_field_bytes_max(), kFilterFieldBytesMax);
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ const std::map<std::string, std::string> kAllOptions = {
     {"memtable-bytes", "110"},        {"free-disk-bytes-min", "111"},
     {"shutdown-grace-ms", "112"},     {"encoder-isa", "scalar"},
     {"encoder-precision", "float32"}, {"checkpoint-interval-ms", "113"},
-    {"memory-bytes-max", "114"},
+    {"memory-bytes-max", "114"},      {"filter-field-bytes-max", "115"},
+    {"recall-sample-every", "116"},
 };
 
 std::string EnvironmentName(std::string name) {

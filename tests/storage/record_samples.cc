@@ -29,6 +29,7 @@ CollectionRecord SampleCollection() {
   record.query_prompt = "find: ";
   record.model_precision = "bfloat16";
   record.index_codes = 2;
+  record.filter_fields = {"genre", "author.name"};
   return record;
 }
 
@@ -48,6 +49,8 @@ StoredDocument SampleDocument() {
   document.metadata["g"] = Value{Bytes{std::string("\x00\xff", 2)}};
   document.metadata["h"] = Value{Timestamp{.seconds = -1, .nanos = 999'999'999}};
   document.metadata["i"] = Value{ValueList{Value{int64_t{1}}, Value{ValueList{Value{Null{}}}}}};
+  document.metadata["j"] =
+      Value{ValueMap{{"k", Value{ValueList{Value{ValueMap{}}}}}, {"", Value{true}}}};
   return document;
 }
 
@@ -56,17 +59,24 @@ std::vector<RecordSample> RecordSamples() {
   const auto decode_collection = [](std::string_view record) {
     return DecodeCollection(record).status();
   };
-  // The new version only added to the end: a flag for each prompt, one prompt, precision, codes.
+  // New versions only added to the end: a flag for each prompt, one prompt, precision, codes; then
+  // the number of fields and two of them.
   const std::string collection = EncodeCollection(SampleCollection());
-  const size_t added_bytes = 1 + 4 + 6 + 1 + 4 + 8 + 4;
+  const size_t added_in_2 = 1 + 4 + 6 + 1 + 4 + 8 + 4, added_in_3 = 4 + 4 + 5 + 4 + 11;
   const std::string body = BodyOf(collection);
+  const std::string document = EncodeDocument(SampleDocument());
+  const std::string body_of_2 = body.substr(0, body.size() - added_in_3);
   return {
       {"collection, version 1", RecordKind::kCollection, 1,
-       SealAs(1, 1, body.substr(0, body.size() - added_bytes)), decode_collection},
-      {"collection", RecordKind::kCollection, 2, collection, decode_collection},
+       SealAs(1, 1, body_of_2.substr(0, body_of_2.size() - added_in_2)), decode_collection},
+      {"collection, version 2", RecordKind::kCollection, 2, SealAs(1, 2, body_of_2),
+       decode_collection},
+      {"collection", RecordKind::kCollection, 3, collection, decode_collection},
       {"counters", RecordKind::kCounters, 1, EncodeCounters({.next_label = 9, .document_count = 5}),
        [](std::string_view record) { return DecodeCounters(record).status(); }},
-      {"document", RecordKind::kDocument, 1, EncodeDocument(SampleDocument()),
+      {"document, version 1", RecordKind::kDocument, 1, SealAs(3, 1, BodyOf(document)),
+       [](std::string_view record) { return DecodeDocument(record).status(); }},
+      {"document", RecordKind::kDocument, 2, document,
        [](std::string_view record) { return DecodeDocument(record).status(); }},
       {"vector", RecordKind::kVector, 1, EncodeVector(vector),
        [](std::string_view record) { return DecodeVector(record).status(); }},

@@ -1,5 +1,5 @@
-#ifndef SIMILE_FILTER_BIT_SET_H_
-#define SIMILE_FILTER_BIT_SET_H_
+#ifndef SIMILE_BASE_BIT_SET_H_
+#define SIMILE_BASE_BIT_SET_H_
 
 #include <algorithm>
 #include <bit>
@@ -76,4 +76,4 @@ class BitSet {
 
 }  // namespace simile
 
-#endif  // SIMILE_FILTER_BIT_SET_H_
+#endif  // SIMILE_BASE_BIT_SET_H_

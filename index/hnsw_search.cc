@@ -1,0 +1,209 @@
+#include "index/hnsw_search.h"
+
+#include <algorithm>
+
+#include "absl/container/flat_hash_set.h"
+#include "index/code_scan.h"
+#include "index/passing_slots.h"
+#include "index/top_k.h"
+
+namespace simile::index_internal {
+namespace {
+
+// How much further a search looks that met too many dead vectors.
+constexpr size_t kWider = 4;
+
+// From here on codes hide more neighbours, since more vectors lie between two of their levels.
+constexpr size_t kManyVectors = 500'000;
+
+// A two-hop walk that has looked at the links of so many times the nodes that were reckoned with
+// gives up.
+constexpr double kNodesOfEstimate = 2;
+
+// Candidates that are compared by their float32 components at least, for each neighbour that is
+// wanted: with fewer, what codes put in a wrong order stays there (bench/index_figures.md).
+size_t RerankedPerNeighbor(CodeFormat codes) {
+  switch (codes) {
+    case CodeFormat::kSq8:
+      return 2;
+    case CodeFormat::kSq4:
+      return 4;
+    case CodeFormat::kFloat32:
+      return 1;
+  }
+  return 1;
+}
+
+// While a vector is being replaced, both of its places are live for a moment; the nearer one
+// counts. Keeps at most k.
+void KeepFirstOfEach(std::vector<Neighbor>& found, size_t k) {
+  absl::flat_hash_set<uint64_t> seen;
+  seen.reserve(found.size());
+  std::erase_if(found, [&](const Neighbor& one) { return !seen.insert(one.label).second; });
+  if (found.size() > k) found.resize(k);
+}
+
+}  // namespace
+
+HnswSearch::HnswSearch(const Place& place, std::span<const float> query,
+                       const SearchOptions& options, WalkScratch& scratch)
+    : place_(place),
+      query_(query.data()),
+      options_(options),
+      scratch_(scratch),
+      is_euclidean_(place.kernel.metric() == Metric::kEuclidean),
+      live_(place.label_slots.size()),
+      candidates_(options.filter == nullptr ? live_ : std::min(live_, options.filter->count())) {
+  scratch_.work = {};
+  place_.graph.quantizer().EncodeQuery(query_, scratch_.query);
+}
+
+SearchAnswer HnswSearch::Run() {
+  const SearchQuestion question{
+      .vectors = live_,
+      .candidates = candidates_,
+      .is_filtered = options_.filter != nullptr,
+      .ef = std::max(options_.ef_search != 0 ? options_.ef_search : place_.ef_search, options_.k),
+      .links_max = place_.graph.links_max()};
+  const SearchPlan plan = PlanSearch(question, place_.costs, options_);
+  SearchAnswer answer{.strategy = plan.strategy, .estimate = plan.estimate};
+  if (plan.strategy == SearchStrategy::kExactScan) {
+    answer.neighbors = Scan();
+  } else if (!Walk(plan, answer.neighbors)) {
+    answer.neighbors = Scan();
+    answer.strategy = SearchStrategy::kGraphThenScan;
+  }
+  answer.exact = answer.strategy == SearchStrategy::kExactScan ||
+                 answer.strategy == SearchStrategy::kGraphThenScan;
+  answer.work = scratch_.work;
+  for (Neighbor& neighbor : answer.neighbors) {
+    neighbor.distance = place_.kernel.ToDistance(neighbor.distance);
+  }
+  return answer;
+}
+
+// False when it has found fewer than there are, or would have to walk everywhere.
+bool HnswSearch::Walk(const SearchPlan& plan, std::vector<Neighbor>& found) {
+  const size_t wanted = std::min(options_.k, candidates_);
+  if (plan.strategy == SearchStrategy::kTwoHop && options_.filter != nullptr) {
+    found = TwoHop(plan);
+    return found.size() >= wanted;
+  }
+  // A walk to everything there is costs more than looking at everything. So does a wider walk to
+  // where documents that match are far from the query.
+  for (size_t ef = plan.ef; ef < live_; ef *= kWider) {
+    found = Sweep(ef);
+    if (found.size() >= wanted) return true;
+    if (options_.filter != nullptr) return false;
+  }
+  return false;
+}
+
+std::vector<Neighbor> HnswSearch::Sweep(size_t ef) {
+  // Dead vectors take up places among the candidates.
+  const size_t places = ef + std::min(ef, ef * place_.dead_count / std::max<size_t>(1, live_));
+  place_.graph.Walk(scratch_.query, places, scratch_);
+  return Reranked();
+}
+
+std::vector<Neighbor> HnswSearch::TwoHop(const SearchPlan& plan) {
+  const PassingSlots passing(place_.graph, *options_.filter);
+  const auto nodes_max =
+      static_cast<size_t>(kNodesOfEstimate * SearchCosts::TwoHopNodes(live_, candidates_, plan.ef,
+                                                                      place_.graph.links_max()));
+  if (!place_.graph.WalkPassing(scratch_.query, plan.ef, passing, nodes_max, scratch_)) return {};
+  return Reranked();
+}
+
+size_t HnswSearch::RerankedCount() const {
+  const size_t count = RerankedPerNeighbor(place_.graph.quantizer().format()) * options_.k;
+  return live_ < kManyVectors ? count : count + count / 2;
+}
+
+// The k nearest of the walk's first candidates, by float32.
+std::vector<Neighbor> HnswSearch::Reranked() {
+  const size_t reranked = RerankedCount();
+  const HnswGraph& graph = place_.graph;
+  const uint32_t slack = graph.quantizer().KeySlack(scratch_.query, is_euclidean_);
+  scratch_.slots.clear();
+  uint32_t last_key = kFarthestKey;
+  for (size_t at = 0; at < scratch_.pool.size(); ++at) {
+    // Behind the k-th by less than rounding, as in a crowd of texts that hardly differ, everything
+    // may be nearer.
+    if (scratch_.slots.size() >= reranked && scratch_.pool.key(at) > last_key) break;
+    const uint32_t slot = scratch_.pool.slot(at);
+    if (!graph.IsLive(slot)) continue;
+    if (options_.filter != nullptr && !options_.filter->Contains(graph.LabelOf(slot))) continue;
+    scratch_.slots.push_back(slot);
+    if (scratch_.slots.size() == options_.k) {
+      last_key = scratch_.pool.key(at) + std::min(slack, kFarthestKey - scratch_.pool.key(at));
+    }
+  }
+  std::vector<Neighbor> found = NearestOf(scratch_.slots.size(), scratch_.slots);
+  KeepFirstOfEach(found, options_.k);
+  return found;
+}
+
+// The `count` nearest of some slots, by float32.
+std::vector<Neighbor> HnswSearch::NearestOf(size_t count, std::span<const uint32_t> slots) {
+  constexpr size_t kFetchedAhead = 3;
+  const HnswGraph& graph = place_.graph;
+  scratch_.work.vectors_compared += slots.size();
+  for (const uint32_t slot : slots.first(std::min(slots.size(), kFetchedAhead))) {
+    graph.FetchVector(slot);
+  }
+  TopK top(count);
+  for (size_t at = 0; at < slots.size(); ++at) {
+    if (at + kFetchedAhead < slots.size()) graph.FetchVector(slots[at + kFetchedAhead]);
+    top.Offer(graph.LabelOf(slots[at]), place_.kernel.Key(query_, graph.VectorOf(slots[at])));
+  }
+  return top.Take();
+}
+
+// Calls `take` with blocks of the slots that a scan has to look at.
+template <typename Take>
+void HnswSearch::ForEachCandidateBlock(Take take) const {
+  uint32_t block[kRowsMax];
+  size_t count = 0;
+  const auto add = [&](uint32_t slot) {
+    block[count++] = slot;
+    if (count < kRowsMax) return;
+    take(std::span<const uint32_t>(block, count));
+    count = 0;
+  };
+  if (options_.filter == nullptr) {
+    const size_t end = place_.graph.slot_end();
+    for (size_t at = 0; at < end; ++at) {
+      if (const auto slot = static_cast<uint32_t>(at); place_.graph.IsLive(slot)) add(slot);
+    }
+  } else if (SearchCosts::IsCheaperByLabel(live_, candidates_)) {
+    const std::vector<uint32_t> slots =
+        SlotsOfLabels(place_.graph, place_.label_slots, *options_.filter);
+    for (const uint32_t slot : slots) add(slot);
+  } else {
+    PassingSlots(place_.graph, *options_.filter).ForEach(add);
+  }
+  if (count > 0) take(std::span<const uint32_t>(block, count));
+}
+
+std::vector<Neighbor> HnswSearch::Scan() {
+  // Vectors that are being replaced may be met twice; then there must be room for both.
+  for (size_t room = options_.k + place_.upserting;; room *= 2) {
+    std::vector<uint32_t> slots;
+    if (place_.graph.quantizer().format() == CodeFormat::kFloat32) {
+      ForEachCandidateBlock([&](std::span<const uint32_t> block) {
+        slots.insert(slots.end(), block.begin(), block.end());
+      });
+    } else {
+      CodeScan scan(place_.graph, scratch_.query, room, scratch_);
+      ForEachCandidateBlock([&](std::span<const uint32_t> block) { scan.Offer(block); });
+      slots = scan.Take();
+    }
+    std::vector<Neighbor> found = NearestOf(room, slots);
+    const bool are_all = found.size() < room;
+    KeepFirstOfEach(found, options_.k);
+    if (are_all || found.size() == options_.k) return found;
+  }
+}
+
+}  // namespace simile::index_internal

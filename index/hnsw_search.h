@@ -1,0 +1,64 @@
+#ifndef SIMILE_INDEX_HNSW_SEARCH_H_
+#define SIMILE_INDEX_HNSW_SEARCH_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "index/distance.h"
+#include "index/hnsw_graph.h"
+#include "index/label_slots.h"
+#include "index/search_costs.h"
+#include "index/search_planner.h"
+#include "index/vector_index.h"
+#include "index/walk_scratch.h"
+
+namespace simile::index_internal {
+
+// One search of an HnswIndex: plans, walks or scans by codes, compares the nearest by their float32
+// components, and looks further when it has found too few.
+//
+// Thread safety: none; one thread, under a ReaderEpochs::Visit.
+class HnswSearch {
+ public:
+  struct Place {
+    const HnswGraph& graph;
+    const LabelSlots& label_slots;
+    const DistanceKernel& kernel;
+    const SearchCosts& costs;
+    size_t ef_search;                      // When the options name none.
+    size_t dead_count;                     // Slots that walks meet in vain.
+    const std::atomic<size_t>& upserting;  // Labels that may have two slots now.
+  };
+
+  // `query` is prepared (DistanceKernel::Prepare). All must outlive it.
+  HnswSearch(const Place& place, std::span<const float> query, const SearchOptions& options,
+             WalkScratch& scratch);
+
+  SearchAnswer Run();
+
+ private:
+  size_t RerankedCount() const;
+  bool Walk(const SearchPlan& plan, std::vector<Neighbor>& found);
+  std::vector<Neighbor> Sweep(size_t ef);
+  std::vector<Neighbor> TwoHop(const SearchPlan& plan);
+  std::vector<Neighbor> Scan();
+  std::vector<Neighbor> Reranked();
+  std::vector<Neighbor> NearestOf(size_t count, std::span<const uint32_t> slots);
+  template <typename Take>
+  void ForEachCandidateBlock(Take take) const;
+
+  const Place place_;
+  const float* const query_;
+  const SearchOptions& options_;
+  WalkScratch& scratch_;
+  const bool is_euclidean_;
+  const size_t live_;
+  const size_t candidates_;  // Vectors that may be returned.
+};
+
+}  // namespace simile::index_internal
+
+#endif  // SIMILE_INDEX_HNSW_SEARCH_H_
