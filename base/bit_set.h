@@ -28,6 +28,14 @@ class BitSet {
   void Add(size_t number) { words_[number / 64] |= uint64_t{1} << number % 64; }
   void Remove(size_t number) { words_[number / 64] &= ~(uint64_t{1} << number % 64); }
 
+  // Adds `first` + i for each bit i of `word`; all below size().
+  void AddWord(size_t first, uint64_t word) {
+    words_[first / 64] |= word << first % 64;
+    if (first % 64 == 0) return;
+    const uint64_t rest = word >> (64 - first % 64);
+    if (rest != 0) words_[first / 64 + 1] |= rest;
+  }
+
   bool Contains(size_t number) const {
     return number < size_ && (words_[number / 64] >> number % 64 & 1) != 0;
   }
@@ -66,6 +74,10 @@ class BitSet {
       }
     }
   }
+
+  // 64 numbers each, the smallest in the lowest bit.
+  size_t word_count() const { return words_.size(); }
+  uint64_t word(size_t at) const { return words_[at]; }
 
   size_t memory_bytes() const { return words_.capacity() * sizeof(uint64_t); }
 

@@ -4,11 +4,15 @@
 // Imports the vectors into a new collection, unless it has as many already, finds the smallest
 // ef_search that reaches each recall of 10 neighbours, and lets clients ask, each one query after
 // the other. Processor time is the server's own, of all its threads.
+//
+// With --fields N each vector has N values of metadata; the first, `permille`, is spread evenly
+// over 0 to 999. With --shares 0.01,0.1 queries ask for that share of the vectors by it.
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -43,7 +47,36 @@ struct Options {
   std::vector<size_t> clients = {1, 8};
   std::vector<double> recalls = {0.95, 0.99};
   double seconds = 5;
+  size_t fields = 0;
+  std::vector<double> shares;
 };
+
+// Knuth's multiplicative hash: the same in bench/filter_peers.py.
+int64_t PermilleOf(size_t at) { return static_cast<uint32_t>(at * 2'654'435'761u) % 1'000; }
+
+void AddFields(const Options& options, size_t at, v1::Document& document) {
+  auto& metadata = *document.mutable_metadata();
+  for (size_t field = 0; field < options.fields; ++field) {
+    const auto drawn = static_cast<uint32_t>((at + 1) * (field + 7) * 2'654'435'761u);
+    v1::Value& value = metadata[field == 0 ? "permille" : fmt::format("field{}", field)];
+    switch (field % 5) {
+      case 0:
+        value.set_int64_value(field == 0 ? PermilleOf(at) : drawn % 100);
+        break;
+      case 1:
+        value.set_string_value(fmt::format("category {}", drawn % 20));
+        break;
+      case 2:
+        value.set_double_value(static_cast<double>(drawn % 10'000) / 100);
+        break;
+      case 3:
+        value.set_bool_value(drawn % 3 == 0);
+        break;
+      default:
+        value.set_string_value(fmt::format("author {}", drawn % 5'000));
+    }
+  }
+}
 
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -78,6 +111,7 @@ absl::Status ImportShare(const Options& options, const BenchVectors& vectors, si
     v1::Document document;
     document.set_id(fmt::format("v{}", at));
     document.mutable_vector()->set_float32_le(BytesOf(vectors[at]));
+    AddFields(options, at, document);
     if (absl::Status s = importer.Add(std::move(document)); !s.ok()) return s;
   }
   if (absl::Status s = importer.Finish(); !s.ok()) return s;
@@ -191,6 +225,28 @@ void MeasureAndPrint(const Options& options, const std::vector<v1::SearchRequest
   std::fflush(stdout);
 }
 
+// Of the queries as they are: the smallest ef_search for each recall, and what it takes.
+absl::Status MeasureRecalls(Client& client, const Options& options,
+                            std::vector<v1::SearchRequest>& requests) {
+  const auto truth = ExactAnswers(client, requests);
+  if (!truth.ok()) return truth.status();
+  for (v1::SearchRequest& request : requests) request.mutable_query()->set_exact(false);
+  for (const double wanted : options.recalls) {
+    for (const uint32_t ef : {10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640}) {
+      const auto recall = RecallAt(client, requests, *truth, ef);
+      if (!recall.ok()) return recall.status();
+      if (*recall < wanted) continue;
+      const auto response = client.Search(requests.front());
+      if (!response.ok()) return response.status();
+      fmt::print("recall {:.4f} at ef {}, {}\n", *recall, ef,
+                 v1::SearchPlan_Name(response->plan()));
+      for (const size_t clients : options.clients) MeasureAndPrint(options, requests, clients);
+      break;
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Run(const Options& options) {
   const size_t count = options.vectors + options.queries;
   const auto vectors = options.texts.empty() ? SyntheticVectors(count, options.dimension)
@@ -199,17 +255,16 @@ absl::Status Run(const Options& options) {
   Client client({.server = options.server});
   if (absl::Status s = Import(client, options, *vectors); !s.ok()) return s;
   std::vector<v1::SearchRequest> requests = Requests(options, *vectors);
-  const auto truth = ExactAnswers(client, requests);
-  if (!truth.ok()) return truth.status();
-  for (const double wanted : options.recalls) {
-    for (const uint32_t ef : {10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640}) {
-      const auto recall = RecallAt(client, requests, *truth, ef);
-      if (!recall.ok()) return recall.status();
-      if (*recall < wanted) continue;
-      fmt::print("recall {:.4f} at ef {}\n", *recall, ef);
-      for (const size_t clients : options.clients) MeasureAndPrint(options, requests, clients);
-      break;
+  if (absl::Status s = MeasureRecalls(client, options, requests); !s.ok()) return s;
+  for (const double share : options.shares) {
+    fmt::print("filter that {} of the vectors match\n", share);
+    for (v1::SearchRequest& request : requests) {
+      v1::FieldRange& range = *request.mutable_query()->mutable_filter()->mutable_in_range();
+      range.set_field("permille");
+      range.mutable_high()->set_int64_value(std::lround(1'000 * share));
+      range.set_high_exclusive(true);
     }
+    if (absl::Status s = MeasureRecalls(client, options, requests); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
@@ -231,6 +286,9 @@ int main(int argc, char** argv) {
   app.add_option("--streams", options.streams, "of the import")->check(CLI::PositiveNumber);
   app.add_option("--clients", options.clients, "numbers of clients")->delimiter(',');
   app.add_option("--recalls", options.recalls, "recalls to reach")->delimiter(',');
+  app.add_option("--fields", options.fields, "values of metadata that each vector has");
+  app.add_option("--shares", options.shares, "of the vectors, to ask for by a filter")
+      ->delimiter(',');
   app.add_option("--seconds", options.seconds, "per number of clients");
   CLI11_PARSE(app, argc, argv);
   if (absl::Status s = simile::Run(options); !s.ok()) {

@@ -1,5 +1,7 @@
 #include "filter/field_index.h"
 
+#include <vector>
+
 namespace simile {
 namespace {
 
@@ -21,18 +23,21 @@ template <typename Postings, typename KeyOf>
 void CollectBetween(const Postings& postings, const std::optional<Scalar>& low, bool low_inclusive,
                     const std::optional<Scalar>& high, bool high_inclusive, KeyOf key_of,
                     BitSet& rows) {
+  std::vector<uint32_t> unpacked;
   auto at = postings.begin();
+  auto end = postings.end();
   if (low.has_value()) {
     const auto key = key_of(*low);
     at = low_inclusive ? postings.lower_bound(key) : postings.upper_bound(key);
   }
-  for (; at != postings.end(); ++at) {
-    if (high.has_value()) {
-      const auto key = key_of(*high);
-      if (key < at->first || (!high_inclusive && !(at->first < key))) return;
-    }
-    at->second.AddTo(rows);
+  if (at == postings.end()) return;
+  if (high.has_value()) {
+    const auto key = key_of(*high);
+    // Between equal bounds that are both exclusive the end would come before the beginning.
+    if (key < at->first) return;
+    end = high_inclusive ? postings.upper_bound(key) : postings.lower_bound(key);
   }
+  for (; at != end; ++at) at->second.AddTo(rows, unpacked);
 }
 
 template <typename Postings>
@@ -99,10 +104,11 @@ const Posting* FieldIndex::Find(const Scalar& scalar) const {
 bool FieldIndex::CollectAny(std::span<const Value> values, BitSet& rows) const {
   ReaderLock lock(mutex_);
   if (is_over_budget_) return false;
+  std::vector<uint32_t> unpacked;
   for (const Value& value : values) {
     const std::optional<Scalar> scalar = ScalarOf(value);
     const Posting* posting = scalar.has_value() ? Find(*scalar) : nullptr;
-    if (posting != nullptr) posting->AddTo(rows);
+    if (posting != nullptr) posting->AddTo(rows, unpacked);
   }
   return true;
 }
@@ -145,7 +151,8 @@ bool FieldIndex::CollectRange(const InRange& range, BitSet& rows) const {
 bool FieldIndex::CollectPresent(BitSet& rows) const {
   ReaderLock lock(mutex_);
   if (is_over_budget_) return false;
-  present_.AddTo(rows);
+  std::vector<uint32_t> unpacked;
+  present_.AddTo(rows, unpacked);
   return true;
 }
 

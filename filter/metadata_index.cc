@@ -232,7 +232,7 @@ uint32_t MetadataIndex::TakeRow() {
     free_.pop_back();
     return row;
   }
-  labels_.push_back(0);
+  labels_.Append();
   live_.Grow(std::max(labels_.size(), live_.size()));
   return static_cast<uint32_t>(labels_.size() - 1);
 }
@@ -254,7 +254,7 @@ void MetadataIndex::Publish(uint64_t label, uint32_t row) {
   bool is_sweep_due = false;
   {
     WriterLock lock(rows_mutex_);
-    labels_[row] = label;
+    labels_.Set(row, label);
     live_.Add(row);
     const auto [found, is_new] = rows_.try_emplace(label, row);
     if (!is_new) Bury(std::exchange(found->second, row));
@@ -290,7 +290,7 @@ void MetadataIndex::Load(uint64_t label, const Metadata& metadata) {
     dead_.push_back(row);
     return;
   }
-  labels_[row] = label;
+  labels_.Set(row, label);
   live_.Add(row);
   rows_.emplace(label, row);
 }
@@ -354,12 +354,8 @@ FilterEvaluation MetadataIndex::Evaluate(
   decided.yes.Intersect(evaluator.live());
   FilterEvaluation evaluation{.notes = evaluator.TakeNotes()};
   ReaderLock lock(rows_mutex_);
-  decided.yes.ForEach([&](size_t row) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    const uint64_t label = labels_[row];
-    if (label >= evaluation.matching.size()) evaluation.matching.Grow(label + 1);
-    evaluation.matching.Add(label);
-    ++evaluation.count;
-  });
+  evaluation.matching = labels_.LabelsOf(decided.yes);
+  evaluation.count = decided.yes.Count();
   if (!decided.has_maybe) return evaluation;
   decided.maybe.Intersect(evaluator.live());
   decided.maybe.ForEach([&](size_t row) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -423,7 +419,7 @@ MetadataIndexStatistics MetadataIndex::Statistics() const {
   statistics.rows = rows_.size();
   statistics.dead_rows = dead_.size();
   // A hash table has a byte of control for each place.
-  statistics.memory_bytes += live_.memory_bytes() + labels_.capacity() * sizeof(uint64_t) +
+  statistics.memory_bytes += live_.memory_bytes() + labels_.memory_bytes() +
                              rows_.capacity() * (sizeof(std::pair<uint64_t, uint32_t>) + 1) +
                              (dead_.capacity() + free_.capacity()) * 4;
   return statistics;

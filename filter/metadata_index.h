@@ -22,6 +22,7 @@
 #include "filter/facet.h"
 #include "filter/field_index.h"
 #include "filter/filter.h"
+#include "filter/row_labels.h"
 
 namespace simile {
 
@@ -120,7 +121,7 @@ class MetadataIndex {
 
   mutable SharedMutex rows_mutex_;
   BitSet live_ ABSL_GUARDED_BY(rows_mutex_);
-  std::vector<uint64_t> labels_ ABSL_GUARDED_BY(rows_mutex_);  // By row.
+  RowLabels labels_ ABSL_GUARDED_BY(rows_mutex_);
   absl::flat_hash_map<uint64_t, uint32_t> rows_ ABSL_GUARDED_BY(rows_mutex_);
   std::vector<uint32_t> dead_ ABSL_GUARDED_BY(rows_mutex_);
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(rows_mutex_);

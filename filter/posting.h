@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/bit_set.h"
 #include "roaring/roaring.hh"
@@ -48,11 +49,22 @@ class Posting {
     rows_ = count_ > 1 ? std::move(kept) : nullptr;
   }
 
-  // Adds those rows to `rows` that are below its size.
-  void AddTo(BitSet& rows) const {
-    ForEach([&rows](uint32_t row) {
+  // Adds those rows to `rows` that are below its size. `unpacked` is room for a copy of them.
+  void AddTo(BitSet& rows, std::vector<uint32_t>& unpacked) const {
+    if (count_ < 2) {
+      if (count_ == 1 && only_ < rows.size()) rows.Add(only_);
+      return;
+    }
+    unpacked.resize(count_);
+    rows_->toUint32Array(unpacked.data());
+    // In ascending order.
+    if (unpacked.back() < rows.size()) {
+      for (const uint32_t row : unpacked) rows.Add(row);
+      return;
+    }
+    for (const uint32_t row : unpacked) {
       if (row < rows.size()) rows.Add(row);
-    });
+    }
   }
 
   template <typename Visit>

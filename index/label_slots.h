@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -43,12 +45,22 @@ class LabelSlots {
     return slot;
   }
 
-  std::optional<uint32_t> Find(uint64_t label) const {
-    const Part& part = parts_[label % kParts];
-    const MutexLock lock(part.mutex);
-    const auto found = part.slots.find(label);
-    if (found == part.slots.end()) return std::nullopt;
-    return found->second;
+  // Adds the slots of those labels that have one to `found`.
+  void FindAll(std::span<const uint64_t> labels,
+               std::vector<uint32_t>& found) const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    // To lock all parts takes as long as a few labels would by themselves.
+    for (const Part& part : parts_) part.mutex.Lock();
+    for (size_t at = 0; at < labels.size(); ++at) {
+      if (at + kFetchedAhead < labels.size()) {
+        const uint64_t later = labels[at + kFetchedAhead];
+        parts_[later % kParts].slots.prefetch(later);
+      }
+      const auto& slots = parts_[labels[at] % kParts].slots;
+      if (const auto slot = slots.find(labels[at]); slot != slots.end()) {
+        found.push_back(slot->second);
+      }
+    }
+    for (const Part& part : parts_) part.mutex.Unlock();
   }
 
   size_t size() const { return count_.load(std::memory_order_relaxed); }
@@ -65,6 +77,7 @@ class LabelSlots {
 
  private:
   static constexpr size_t kParts = 16;
+  static constexpr size_t kFetchedAhead = 8;
 
   struct Part {
     mutable Mutex mutex;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <optional>
 
 namespace simile::index_internal {
 
@@ -45,12 +44,22 @@ std::vector<uint32_t> PassingSlots::Spread(size_t count) const {
 
 std::vector<uint32_t> SlotsOfLabels(const HnswGraph& graph, const LabelSlots& label_slots,
                                     const LabelSet& labels) {
+  // Writers wait while a block is looked up.
+  constexpr size_t kBlockLabels = 512;
   std::vector<uint32_t> slots;
   slots.reserve(labels.count());
+  std::vector<uint64_t> block;
+  block.reserve(kBlockLabels);
+  const auto look_up = [&] {
+    label_slots.FindAll(block, slots);
+    block.clear();
+  };
   labels.labels().ForEach([&](size_t label) {
-    const std::optional<uint32_t> slot = label_slots.Find(label);
-    if (slot.has_value() && graph.IsLive(*slot)) slots.push_back(*slot);
+    block.push_back(label);
+    if (block.size() == kBlockLabels) look_up();
   });
+  look_up();
+  std::erase_if(slots, [&graph](uint32_t slot) { return !graph.IsLive(slot); });
   return slots;
 }
 

@@ -1,6 +1,7 @@
 #include "index/search_planner.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace simile::index_internal {
 
@@ -14,16 +15,23 @@ constexpr size_t kTwoHopWider = 5, kTwoHopWiderPer = 3;
 // little more is the better choice, and its answer is exact.
 constexpr double kScanPreferred = 1.2;
 
+// How many of a sweep's candidates may be returned is left to chance: so that fewer than k are
+// rare, four standard deviations more.
+size_t CandidatesFor(size_t k) {
+  return k + static_cast<size_t>(4 * std::sqrt(static_cast<double>(k)));
+}
+
 }  // namespace
 
 SearchPlan PlanSearch(const SearchQuestion& question, const SearchCosts& costs,
                       const SearchOptions& options) {
   const size_t n = question.vectors;
+  const size_t ef =
+      question.is_filtered ? std::max(question.ef, CandidatesFor(options.k)) : question.ef;
   const size_t c = std::min(question.candidates, n);
   // So that about as many candidates may be returned as there would be without a filter.
-  const size_t sweep_ef =
-      question.is_filtered ? question.ef * n / std::max<size_t>(1, c) : question.ef;
-  const size_t two_hop_ef = question.ef * kTwoHopWider / kTwoHopWiderPer;
+  const size_t sweep_ef = question.is_filtered ? ef * n / std::max<size_t>(1, c) : ef;
+  const size_t two_hop_ef = ef * kTwoHopWider / kTwoHopWiderPer;
   const double sweep_ns = costs.WalkNanoseconds(n, sweep_ef, question.links_max);
   double scan_ns = costs.ScanNanoseconds(n), walk_ns = sweep_ns, scan_limit_ns = sweep_ns;
   if (question.is_filtered) {

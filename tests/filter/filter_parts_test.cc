@@ -2,11 +2,13 @@
 
 #include <cmath>
 #include <limits>
+#include <random>
 #include <set>
 #include <vector>
 
 #include "base/bit_set.h"
 #include "filter/posting.h"
+#include "filter/row_labels.h"
 #include "filter/scalar.h"
 #include "filter/word_match.h"
 
@@ -94,6 +96,34 @@ TEST(BitSetTest, SetsOfDifferentSizesTakeWhatIsMissingForAbsent) {
   EXPECT_FALSE(without.Contains(3));
   EXPECT_FALSE(small.Contains(10'000));
   EXPECT_TRUE(BitSet(70).IsEmpty());
+}
+
+TEST(RowLabelsTest, SetsOfRowsBecomeSetsOfTheirLabelsWhetherInOrderOrNot) {
+  std::mt19937 random(3);
+  RowLabels row_labels;
+  std::vector<uint64_t> known;
+  for (size_t row = 0; row < 1'000; ++row) {
+    row_labels.Append();
+    known.push_back(row + 37);  // A place of its own within a word.
+    row_labels.Set(row, known.back());
+  }
+  for (size_t turn = 0; turn < 200; ++turn) {
+    BitSet rows(known.size());
+    std::set<uint64_t> expected;
+    for (size_t row = 0; row < known.size(); ++row) {
+      if (random() % 3 != 0) continue;
+      rows.Add(row);
+      expected.insert(known[row]);
+    }
+    const BitSet labels = row_labels.LabelsOf(rows);
+    std::set<uint64_t> found;
+    labels.ForEach([&](size_t label) { found.insert(label); });
+    ASSERT_EQ(found, expected);
+    // Rows that are used again have any label.
+    const size_t row = random() % known.size();
+    known[row] = 2'000 + turn;
+    row_labels.Set(row, known[row]);
+  }
 }
 
 TEST(WordMatchTest, FindsWholeWordsInEitherCaseOfAscii) {

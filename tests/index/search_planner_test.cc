@@ -54,6 +54,12 @@ TEST(SearchPlannerTest, ASweepKeepsAsManyThatMayBeReturnedAsASearchWithoutAFilte
   EXPECT_EQ(Plan(100'000, 0, true, sweep).ef, 9'600'000u);
 }
 
+TEST(SearchPlannerTest, ASweepHasRoomForMoreThanItMustReturn) {
+  const SearchOptions many{.k = 96, .strategy = SearchStrategy::kGraph};
+  EXPECT_EQ(Plan(100'000, 50'000, true, many).ef, 2 * (96u + 39u));
+  EXPECT_EQ(Plan(100'000, 100'000, false, many).ef, 96u);
+}
+
 TEST(SearchPlannerTest, AnExactAnswerLeavesNoChoice) {
   EXPECT_EQ(Plan(1'000'000, 1'000'000, false, {.exact = true}).strategy,
             SearchStrategy::kExactScan);
