@@ -73,9 +73,20 @@ absl::Status WriteDurably(const std::string& path, std::string_view content) {
     return FileSystemError("renaming " + unfinished, errno);
   }
   // The name is durable only once the directory is.
-  const File directory(fs::path(path).parent_path().string(), O_RDONLY | O_DIRECTORY);
+  return SyncDirectory(fs::path(path).parent_path().string());
+}
+
+absl::Status SyncFile(const std::string& path) {
+  const File file(path, O_RDONLY);
+  if (file.number() < 0 || fsync(file.number()) != 0)
+    return FileSystemError("syncing " + path, errno);
+  return absl::OkStatus();
+}
+
+absl::Status SyncDirectory(const std::string& path) {
+  const File directory(path, O_RDONLY | O_DIRECTORY);
   if (directory.number() < 0 || fsync(directory.number()) != 0) {
-    return FileSystemError("syncing the directory of " + path, errno);
+    return FileSystemError("syncing the directory " + path, errno);
   }
   return absl::OkStatus();
 }

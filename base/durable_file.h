@@ -18,6 +18,11 @@ absl::Status FileSystemError(const std::string& doing, int reason);
 // directory. Errors as of FileSystemError; then the old file is untouched.
 absl::Status WriteDurably(const std::string& path, std::string_view content);
 
+// What was written to a file, or which names a directory has, survives a power cut when this
+// returns. Errors as of FileSystemError.
+absl::Status SyncFile(const std::string& path);
+absl::Status SyncDirectory(const std::string& path);
+
 // All bytes of a file. ResourceExhausted when it has more than `bytes_max`.
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t bytes_max);
 

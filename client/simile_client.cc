@@ -190,6 +190,40 @@ absl::Status Client::UnloadModel(const std::string& name) {
       .status();
 }
 
+absl::StatusOr<v1::Snapshot> Client::CreateSnapshot(const std::string& name) {
+  v1::CreateSnapshotRequest request;
+  request.set_name(name);
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::CreateSnapshot, request,
+                      Repeat::kIfRefused);
+}
+
+absl::StatusOr<v1::ListSnapshotsResponse> Client::ListSnapshots() {
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::ListSnapshots,
+                      v1::ListSnapshotsRequest(), Repeat::kSafely);
+}
+
+absl::StatusOr<v1::Snapshot> Client::GetSnapshot(const std::string& name) {
+  v1::GetSnapshotRequest request;
+  request.set_name(name);
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::GetSnapshot, request,
+                      Repeat::kSafely);
+}
+
+absl::StatusOr<v1::VerifySnapshotResponse> Client::VerifySnapshot(const std::string& name) {
+  v1::VerifySnapshotRequest request;
+  request.set_name(name);
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::VerifySnapshot, request,
+                      Repeat::kSafely);
+}
+
+absl::Status Client::DeleteSnapshot(const std::string& name) {
+  v1::DeleteSnapshotRequest request;
+  request.set_name(name);
+  return state_
+      ->Call(*state_->admin, &v1::AdminService::Stub::DeleteSnapshot, request, Repeat::kIfRefused)
+      .status();
+}
+
 absl::StatusOr<v1::ServerStats> Client::GetStats() {
   return state_->Call(*state_->admin, &v1::AdminService::Stub::GetStats, v1::GetStatsRequest(),
                       Repeat::kSafely);

@@ -26,9 +26,9 @@ struct ClientOptions {
 //
 // A call that the server refused with a time to try again (RetryInfo, with any code) has done
 // nothing and is repeated after that time. After UNAVAILABLE without such a time it is repeated
-// after a growing pause, but never CreateCollection, DeleteCollection, LoadModel or UnloadModel,
-// and UpsertDocuments only when every document has an id. A request above 64 MiB is
-// RESOURCE_EXHAUSTED without asking the server, whatever the server allows.
+// after a growing pause, but never CreateCollection, DeleteCollection, LoadModel, UnloadModel,
+// CreateSnapshot or DeleteSnapshot, and UpsertDocuments only when every document has an id. A
+// request above 64 MiB is RESOURCE_EXHAUSTED without asking the server, whatever the server allows.
 //
 // Thread safety: all methods may be called together. Connects at the first call.
 class Client {
@@ -73,6 +73,13 @@ class Client {
   absl::StatusOr<v1::ServerStats> GetStats();
   absl::StatusOr<v1::ModelInfo> LoadModel(const std::string& name);
   absl::Status UnloadModel(const std::string& name);
+
+  // An empty name lets the server make one of the time.
+  absl::StatusOr<v1::Snapshot> CreateSnapshot(const std::string& name);
+  absl::StatusOr<v1::ListSnapshotsResponse> ListSnapshots();
+  absl::StatusOr<v1::Snapshot> GetSnapshot(const std::string& name);
+  absl::StatusOr<v1::VerifySnapshotResponse> VerifySnapshot(const std::string& name);
+  absl::Status DeleteSnapshot(const std::string& name);
 
   // True when the server says that it serves. Never repeated.
   absl::StatusOr<bool> IsServing();

@@ -1,11 +1,10 @@
 #include "embedder/model_loader.h"
 
-#include <openssl/evp.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <utility>
 
+#include "base/sha256.h"
 #include "embedder/encoder.h"
 #include "embedder/kernels.h"
 #include "embedder/model_self_test.h"
@@ -22,28 +21,19 @@ namespace fs = std::filesystem;
 // streams never have the same bytes.
 class Digest {
  public:
-  Digest() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+  void Add(uint64_t number) {
+    sha256_.Add({reinterpret_cast<const char*>(&number), sizeof(number)});
   }
-
-  void Add(uint64_t number) { EVP_DigestUpdate(context_.get(), &number, sizeof(number)); }
 
   void Add(std::string_view text) {
     Add(static_cast<uint64_t>(text.size()));
-    EVP_DigestUpdate(context_.get(), text.data(), text.size());
+    sha256_.Add(text);
   }
 
-  std::string Hex() {
-    unsigned char raw[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    EVP_DigestFinal_ex(context_.get(), raw, &size);
-    std::string hex;
-    for (unsigned int byte = 0; byte < size; ++byte) hex += fmt::format("{:02x}", raw[byte]);
-    return hex;
-  }
+  std::string Hex() { return sha256_.Hex(); }
 
  private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+  Sha256 sha256_;
 };
 
 // Which layout of the bytes below; raised when it changes.

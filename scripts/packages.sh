@@ -21,6 +21,6 @@ SIMILE_TEST_PACKAGES=(git)
 
 # What a machine needs that only runs the server.
 SIMILE_RUNTIME_PACKAGES=(
-  libgrpc++1.51 libprotobuf32 librocksdb7.8 libhwy1 libssl3 libspdlog1.10 libfmt9 libabsl20220623
+  libgrpc++1.51 libprotobuf32 librocksdb7.8 libhwy1 libssl3 libroaring0 libspdlog1.10 libfmt9 libabsl20220623
   ca-certificates
 )

@@ -11,6 +11,7 @@
 
 #include "fmt/format.h"
 #include "server/engine/errors.h"
+#include "server/offline_commands.h"
 #include "server/options.h"
 #include "server/server.h"
 #include "spdlog/sinks/basic_file_sink.h"
@@ -52,6 +53,7 @@ Environment ReadEnvironment() {
 }
 
 int Run(const std::vector<std::string>& arguments) {
+  if (const auto exit_code = RunOfflineCommand(arguments)) return *exit_code;
   const auto parsed = ParseOptions(arguments, ReadEnvironment());
   if (!parsed.ok()) {
     fmt::print(stderr, "simile-server: {}\n", MessageOf(parsed.status()));

@@ -261,7 +261,11 @@ absl::Status CheckChoices(const ServerOptions& options) {
 absl::StatusOr<ParsedOptions> ParseOptions(const std::vector<std::string>& arguments,
                                            const Environment& environment) {
   const std::vector<OptionSpecification> specifications = Specifications();
-  CLI::App app{"Simile: a vector database that understands what it stores.", "simile-server"};
+  CLI::App app{
+      "Simile: a vector database that understands what it stores. While no server runs,\n"
+      "`simile-server restore SNAPSHOT --data-dir DIR` makes a data directory of a snapshot and\n"
+      "`simile-server verify SNAPSHOT` looks at one.",
+      "simile-server"};
   app.set_version_flag("--version", std::string("simile-server ") + kVersion);
   std::string config_path;
   bool print_config = false;

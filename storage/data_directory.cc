@@ -23,15 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Raised whenever an older program could not read what a newer one writes. A directory of an older
-// format becomes one of this format when it is opened.
-constexpr int kFormatVersion = 4;
 constexpr char kFormatTitle[] = "simile data directory";
-
-std::string FormatText() {
-  const std::string text = fmt::format("{}\nversion {}\n", kFormatTitle, kFormatVersion);
-  return fmt::format("{}crc32c {:08x}\n", text, Crc32c(text));
-}
 
 // The version that the FORMAT file says, if it is one this program knows.
 absl::StatusOr<int> ReadFormat(const std::string& path) {
@@ -51,11 +43,11 @@ absl::StatusOr<int> ReadFormat(const std::string& path) {
   if (number < text.size()) {
     std::from_chars(text.data() + number, text.data() + text.size(), version);
   }
-  if (version < 1 || version > kFormatVersion) {
+  if (version < 1 || version > kDataFormat) {
     return absl::FailedPreconditionError(fmt::format(
         "{} says format {}, and this program knows formats 1 to {}: use the program that wrote it, "
         "or a newer one",
-        path, version, kFormatVersion));
+        path, version, kDataFormat));
   }
   return version;
 }
@@ -78,6 +70,11 @@ absl::Status CheckOwnOrEmpty(const std::string& path) {
 }
 
 }  // namespace
+
+std::string FormatText(int format) {
+  const std::string text = fmt::format("{}\nversion {}\n", kFormatTitle, format);
+  return fmt::format("{}crc32c {:08x}\n", text, Crc32c(text));
+}
 
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& path) {
   std::error_code error;
@@ -111,9 +108,9 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::st
   if (has_format) {
     const absl::StatusOr<int> version = ReadFormat(format_path);
     if (!version.ok()) return version.status();
-    if (*version == kFormatVersion) return directory;
+    if (*version == kDataFormat) return directory;
   }
-  if (absl::Status s = WriteDurably(format_path, FormatText()); !s.ok()) return s;
+  if (absl::Status s = WriteDurably(format_path, FormatText(kDataFormat)); !s.ok()) return s;
   return directory;
 }
 

@@ -8,6 +8,13 @@
 
 namespace simile {
 
+// Raised whenever an older program could not read what a newer one writes. A directory of an older
+// format becomes one of this format when it is opened.
+inline constexpr int kDataFormat = 4;
+
+// What the file FORMAT of a directory of that format holds.
+std::string FormatText(int format);
+
 // The directory everything lies in: created, versioned and locked for one process.
 //
 // Thread safety: none needed after Open.
@@ -24,6 +31,7 @@ class DataDirectory {
   const std::string& path() const { return path_; }
   std::string database_path() const { return path_ + "/rocksdb"; }
   std::string derived_path() const { return path_ + "/index"; }
+  std::string snapshots_path() const { return path_ + "/snapshots"; }
 
  private:
   DataDirectory(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}

@@ -3,8 +3,10 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 
 #include <algorithm>
+#include <cstdarg>
 #include <thread>
 #include <utility>
 
@@ -22,6 +24,13 @@ constexpr size_t kInfoLogBytesMax = 1 << 20;
 // The order of DatabaseFiles' accessors.
 const char* const kFamilyNames[] = {"default", "ids",      "documents",
                                     "vectors", "sessions", "changes"};
+
+// So that a database which is only looked at gets no file of messages.
+class SilentLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
+};
 
 rocksdb::DBOptions DatabaseOptionsOf() {
   rocksdb::DBOptions options;
@@ -79,6 +88,35 @@ absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::Open(const std::st
   if (!opened.ok()) return FromRocksDb(opened, "opening the database " + path);
   return std::unique_ptr<DatabaseFiles>(
       new DatabaseFiles(std::unique_ptr<rocksdb::DB>(raw), std::move(handles)));
+}
+
+absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::OpenReadOnly(
+    const std::string& path) {
+  rocksdb::DBOptions options = DatabaseOptionsOf();
+  options.create_if_missing = false;
+  options.create_missing_column_families = false;
+  options.info_log = std::make_shared<SilentLog>();
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  const StoreOptions defaults;
+  for (const char* name : kFamilyNames) {
+    families.emplace_back(name, FamilyOptions(name, defaults, rocksdb::NewLRUCache(1 << 20)));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* raw = nullptr;
+  const rocksdb::Status opened =
+      rocksdb::DB::OpenForReadOnly(options, path, families, &handles, &raw);
+  if (!opened.ok()) return FromRocksDb(opened, "opening the database " + path);
+  return std::unique_ptr<DatabaseFiles>(
+      new DatabaseFiles(std::unique_ptr<rocksdb::DB>(raw), std::move(handles)));
+}
+
+absl::Status DatabaseFiles::LinkTo(const std::string& path) const {
+  rocksdb::Checkpoint* raw = nullptr;
+  rocksdb::Status s = rocksdb::Checkpoint::Create(db_.get(), &raw);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
+  // 0: what is in memory goes to files first, so that no log has to be copied and read again.
+  if (s.ok()) s = checkpoint->CreateCheckpoint(path, /*log_size_for_flush=*/0);
+  return FromRocksDb(s, "linking the database to " + path);
 }
 
 DatabaseFiles::DatabaseFiles(std::unique_ptr<rocksdb::DB> db,

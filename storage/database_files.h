@@ -21,6 +21,13 @@ class DatabaseFiles {
   static absl::StatusOr<std::unique_ptr<DatabaseFiles>> Open(const std::string& path,
                                                              const StoreOptions& options);
 
+  // To look at, without writing anything. Errors as of Open.
+  static absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenReadOnly(const std::string& path);
+
+  // A copy of the database, of one moment, in a new directory on the same file system: files are
+  // linked where they do not change. Reads and writes go on. Not yet synced.
+  absl::Status LinkTo(const std::string& path) const;
+
   // Syncs the log and closes.
   ~DatabaseFiles();
   DatabaseFiles(const DatabaseFiles&) = delete;

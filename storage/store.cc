@@ -2,9 +2,12 @@
 
 #include <rocksdb/cache.h>
 
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 
+#include "base/durable_file.h"
 #include "fmt/format.h"
 #include "storage/catalog.h"
 #include "storage/catalog_codec.h"
@@ -42,14 +45,42 @@ class Store::State {
         catalog(std::move(loaded_catalog)),
         reader(*files),
         change_log(*files),
+        snapshots(directory->snapshots_path()),
+        snapshot_guard(directory->path(), free_disk_bytes_min),
         reaper(*files, directory->derived_path()),
         committer(*files, *catalog, FreeSpaceGuard(directory->path(), free_disk_bytes_min)) {}
+
+  // Puts the database into `path`, and what it holds into `manifest`: read from there, so that it
+  // is of that moment, and opens.
+  absl::Status LinkSnapshot(const std::string& path, SnapshotManifest& manifest) const {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error) return FileSystemError("creating " + path, error.value());
+    if (absl::Status s = files->LinkTo(path + "/rocksdb"); !s.ok()) return s;
+    const auto linked = DatabaseFiles::OpenReadOnly(path + "/rocksdb");
+    if (!linked.ok()) return linked.status();
+    const auto linked_catalog = Catalog::Load(**linked);
+    if (!linked_catalog.ok()) return linked_catalog.status();
+    manifest.last_sequence = (*linked_catalog)->State().last_sequence;
+    for (const CollectionRecord& record : (*linked_catalog)->Collections()) {
+      manifest.collections.push_back(
+          {.name = record.name,
+           .document_count = (*linked_catalog)->Counters(record.id).document_count,
+           .dimension = record.dimension,
+           .model_name = record.model_name,
+           .model_fingerprint = record.model_fingerprint});
+    }
+    return absl::OkStatus();
+  }
 
   const std::unique_ptr<DataDirectory> directory;
   const std::unique_ptr<DatabaseFiles> files;
   const std::unique_ptr<Catalog> catalog;
   const DocumentReader reader;
   const ChangeLog change_log;
+  const Snapshots snapshots;
+  storage_internal::Mutex snapshots_mutex;
+  FreeSpaceGuard snapshot_guard ABSL_GUARDED_BY(snapshots_mutex);
   CollectionReaper reaper;
   Committer committer;
 };
@@ -61,8 +92,10 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) 
   if (!files.ok()) return files.status();
   auto catalog = Catalog::Load(**files);
   if (!catalog.ok()) return catalog.status();
-  return std::unique_ptr<Store>(new Store(std::make_unique<State>(
-      *std::move(directory), *std::move(files), *std::move(catalog), options.free_disk_bytes_min)));
+  auto state = std::make_unique<State>(*std::move(directory), *std::move(files),
+                                       *std::move(catalog), options.free_disk_bytes_min);
+  if (absl::Status s = state->snapshots.RemoveUnfinished(); !s.ok()) return s;
+  return std::unique_ptr<Store>(new Store(std::move(state)));
 }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -130,6 +163,36 @@ absl::StatusOr<std::vector<uint64_t>> Store::ChangedSince(uint32_t collection_id
 absl::Status Store::ForgetChanges(uint32_t collection_id, uint64_t through_sequence) {
   return state_->change_log.Forget(collection_id, through_sequence);
 }
+
+absl::StatusOr<SnapshotManifest> Store::CreateSnapshot(const std::string& name,
+                                                       int64_t created_unix_ms,
+                                                       const std::string& program_version) {
+  const storage_internal::MutexLock lock(state_->snapshots_mutex);
+  if (absl::Status s = state_->snapshot_guard.Check(); !s.ok()) return s;
+  const std::string unfinished = state_->snapshots.UnfinishedPathOf(name);
+  SnapshotManifest manifest{.name = name,
+                            .created_unix_ms = created_unix_ms,
+                            .format = static_cast<uint32_t>(kDataFormat),
+                            .program_version = program_version};
+  std::error_code error;
+  if (std::filesystem::exists(state_->snapshots.PathOf(name), error)) {
+    return absl::AlreadyExistsError(fmt::format("there is a snapshot '{}' already", name));
+  }
+  absl::Status made = state_->LinkSnapshot(unfinished, manifest);
+  if (made.ok()) made = FinishSnapshot(unfinished, state_->snapshots.PathOf(name), manifest);
+  if (!made.ok()) {
+    std::filesystem::remove_all(unfinished, error);
+    return made;
+  }
+  return state_->snapshots.Read(name);
+}
+
+absl::Status Store::RemoveSnapshot(const std::string& name) {
+  const storage_internal::MutexLock lock(state_->snapshots_mutex);
+  return state_->snapshots.Remove(name);
+}
+
+const Snapshots& Store::snapshots() const { return state_->snapshots; }
 
 absl::Status Store::SyncLog() {
   return FromRocksDb(state_->files->db().SyncWAL(), "syncing the log");

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "storage/collection_record.h"
 #include "storage/document.h"
+#include "storage/snapshots.h"
 #include "storage/write.h"
 
 namespace simile {
@@ -114,6 +115,16 @@ class Store {
 
   // Nobody will ask for changes up to `through_sequence` any more.
   absl::Status ForgetChanges(uint32_t collection_id, uint64_t through_sequence);
+
+  // Makes a snapshot of everything, of one moment, while reads and writes go on; safe from a power
+  // cut when it returns. `name` must be one (Snapshots). AlreadyExists; ResourceExhausted when the
+  // disk has less than free_disk_bytes_min free. One after the other.
+  absl::StatusOr<SnapshotManifest> CreateSnapshot(const std::string& name, int64_t created_unix_ms,
+                                                  const std::string& program_version);
+  absl::Status RemoveSnapshot(const std::string& name);
+
+  // To read them.
+  const Snapshots& snapshots() const;
 
   // All that was written, with whatever durability, survives a power cut when this returns.
   absl::Status SyncLog();

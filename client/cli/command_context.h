@@ -66,6 +66,7 @@ void AddCollectionCommands(CLI::App& app, CommandContext& context);
 void AddDocumentCommands(CLI::App& app, CommandContext& context);
 void AddImportCommand(CLI::App& app, CommandContext& context);
 void AddMetadataCommands(CLI::App& app, CommandContext& context);
+void AddSnapshotCommands(CLI::App& app, CommandContext& context);
 void AddSearchCommand(CLI::App& app, CommandContext& context);
 void AddEncoderCommands(CLI::App& app, CommandContext& context);
 void AddModelCommands(CLI::App& app, CommandContext& context);

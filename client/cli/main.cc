@@ -49,6 +49,7 @@ int Main(int argument_count, char** arguments) {
   AddSearchCommand(app, context);
   AddDocumentCommands(app, context);
   AddMetadataCommands(app, context);
+  AddSnapshotCommands(app, context);
   AddEncoderCommands(app, context);
   AddModelCommands(app, context);
   AddServerCommands(app, context);

@@ -162,7 +162,8 @@ int Facets(CommandContext& context, const MetadataOptions& options) {
     }
   }
   for (const v1::FacetCounts& facet : response->facets()) {
-    if (facet.value_count() > static_cast<uint64_t>(facet.values_size())) {
+    if (options.ranges.empty() &&
+        facet.value_count() > static_cast<uint64_t>(facet.values_size())) {
       CommandContext::Say(fmt::format("{} has {} different values in {} documents", facet.field(),
                                       facet.value_count(), response->count()));
     }

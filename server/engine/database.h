@@ -92,6 +92,23 @@ class Database {
   // FailedPrecondition when a collection uses the model; else as ModelRegistry::Remove.
   absl::Status UnloadModel(const std::string& name);
 
+  // A snapshot of the whole store, of one moment, beside reads and writes; without a name one made
+  // of the time. InvalidArgument for a name that cannot be one, ResourceExhausted above
+  // kSnapshotsMax; else as Store::CreateSnapshot.
+  absl::StatusOr<SnapshotManifest> CreateSnapshot(const std::string& name);
+
+  // InvalidArgument for a name that cannot be one; else as Snapshots says.
+  absl::StatusOr<SnapshotManifest> ReadSnapshot(const std::string& name) const;
+  absl::StatusOr<SnapshotCheck> VerifySnapshot(const std::string& name) const;
+  absl::Status RemoveSnapshot(const std::string& name);
+
+  // By name; an error in the place of what cannot be read.
+  struct NamedSnapshot {
+    std::string name;
+    absl::StatusOr<SnapshotManifest> manifest;
+  };
+  absl::StatusOr<std::vector<NamedSnapshot>> ListSnapshots() const;
+
   const ModelRegistry& models() const { return *models_; }
   IngestSessions& ingest_sessions() { return ingest_sessions_; }
   const CollectionCounters& counters() const { return counters_; }

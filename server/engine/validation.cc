@@ -29,6 +29,25 @@ absl::Status CheckMeaningfulText(std::string_view text) {
                                       text.size()));
 }
 
+// It becomes part of paths and of messages.
+absl::Status CheckName(const char* what, std::string_view name, size_t bytes_max) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  };
+  if (name.empty()) return InvalidField("name", fmt::format("the {} has no name", what));
+  if (name.size() > bytes_max) {
+    return InvalidField("name", fmt::format("the {} name has {} bytes; at most {} are allowed",
+                                            what, name.size(), bytes_max));
+  }
+  if (!std::all_of(name.begin(), name.end(), allowed)) {
+    return InvalidField("name", fmt::format("the {} name '{}' may have only letters A-Z a-z, "
+                                            "digits, '_' and '-'",
+                                            what, name));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckTerm(const QueryTermInput& term, const CollectionShape& shape) {
   if (!std::isfinite(term.weight) || term.weight == 0) {
     return InvalidField("weight", fmt::format("the weight is {}; it must be a finite number "
@@ -51,22 +70,11 @@ absl::Status CheckTerm(const QueryTermInput& term, const CollectionShape& shape)
 }  // namespace
 
 absl::Status CheckCollectionName(std::string_view name) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  };
-  if (name.empty()) return InvalidField("name", "the collection has no name");
-  if (name.size() > kCollectionNameBytesMax) {
-    return InvalidField("name", fmt::format("the collection name has {} bytes; at most {} are "
-                                            "allowed",
-                                            name.size(), kCollectionNameBytesMax));
-  }
-  if (!std::all_of(name.begin(), name.end(), allowed)) {
-    return InvalidField("name", fmt::format("the collection name '{}' may have only letters A-Z "
-                                            "a-z, digits, '_' and '-'",
-                                            name));
-  }
-  return absl::OkStatus();
+  return CheckName("collection", name, kCollectionNameBytesMax);
+}
+
+absl::Status CheckSnapshotName(std::string_view name) {
+  return CheckName("snapshot", name, kSnapshotNameBytesMax);
 }
 
 absl::Status CheckCollectionSettings(const CollectionSettings& settings) {

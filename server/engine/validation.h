@@ -25,6 +25,7 @@ struct CollectionShape {
 
 // [A-Za-z0-9_-], 1 to 64 characters.
 absl::Status CheckCollectionName(std::string_view name);
+absl::Status CheckSnapshotName(std::string_view name);
 
 // Fixed ranges of server/engine/limits.h; zeros stand for defaults and pass.
 absl::Status CheckCollectionSettings(const CollectionSettings& settings);

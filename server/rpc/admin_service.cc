@@ -6,6 +6,7 @@
 
 #include "server/engine/version.h"
 #include "server/rpc/convert_search.h"
+#include "server/rpc/convert_snapshot.h"
 #include "server/rpc/embedding_service.h"
 #include "server/rpc/unary_call.h"
 
@@ -53,6 +54,7 @@ v1::Limits LimitsOf(const RpcOptions& options) {
   limits.set_encoder_queued_tokens_max(kEncoderQueuedTokensMax);
   limits.set_encoder_queued_bytes_max(kEncoderQueuedBytesMax);
   limits.set_models_max(kModelsMax);
+  limits.set_snapshots_max(kSnapshotsMax);
   limits.set_prompt_bytes_max(kPromptBytesLimit);
   limits.set_token_vectors_max(kTokenVectorsMax);
   limits.set_memory_bytes_max(options.memory_bytes_max);
@@ -229,6 +231,75 @@ grpc::ServerUnaryReactor* AdminService::UnloadModel(grpc::CallbackServerContext*
       [this](const auto& message, const CallContext&) -> absl::StatusOr<v1::UnloadModelResponse> {
         if (absl::Status s = runtime_.database.UnloadModel(message.name()); !s.ok()) return s;
         return v1::UnloadModelResponse();
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::CreateSnapshot(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* request,
+                                                       grpc::ByteBuffer* response) {
+  return UnaryCall<v1::CreateSnapshotRequest, v1::Snapshot>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto& message, const CallContext&) -> absl::StatusOr<v1::Snapshot> {
+        const auto manifest = runtime_.database.CreateSnapshot(message.name());
+        if (!manifest.ok()) return manifest.status();
+        v1::Snapshot proto;
+        ToProto(*manifest, /*with_files=*/true, proto);
+        return proto;
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::ListSnapshots(grpc::CallbackServerContext* context,
+                                                      const grpc::ByteBuffer* request,
+                                                      grpc::ByteBuffer* response) {
+  return UnaryCall<v1::ListSnapshotsRequest, v1::ListSnapshotsResponse>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto&, const CallContext&) -> absl::StatusOr<v1::ListSnapshotsResponse> {
+        const auto snapshots = runtime_.database.ListSnapshots();
+        if (!snapshots.ok()) return snapshots.status();
+        v1::ListSnapshotsResponse proto;
+        for (const auto& snapshot : *snapshots) ToProto(snapshot, *proto.add_snapshots());
+        return proto;
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::GetSnapshot(grpc::CallbackServerContext* context,
+                                                    const grpc::ByteBuffer* request,
+                                                    grpc::ByteBuffer* response) {
+  return UnaryCall<v1::GetSnapshotRequest, v1::Snapshot>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto& message, const CallContext&) -> absl::StatusOr<v1::Snapshot> {
+        const auto manifest = runtime_.database.ReadSnapshot(message.name());
+        if (!manifest.ok()) return manifest.status();
+        v1::Snapshot proto;
+        ToProto(*manifest, /*with_files=*/true, proto);
+        return proto;
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::VerifySnapshot(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* request,
+                                                       grpc::ByteBuffer* response) {
+  return UnaryCall<v1::VerifySnapshotRequest, v1::VerifySnapshotResponse>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto& message,
+             const CallContext&) -> absl::StatusOr<v1::VerifySnapshotResponse> {
+        const auto check = runtime_.database.VerifySnapshot(message.name());
+        if (!check.ok()) return check.status();
+        v1::VerifySnapshotResponse proto;
+        ToProto(*check, proto);
+        return proto;
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::DeleteSnapshot(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* request,
+                                                       grpc::ByteBuffer* response) {
+  return UnaryCall<v1::DeleteSnapshotRequest, v1::DeleteSnapshotResponse>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto& message,
+             const CallContext&) -> absl::StatusOr<v1::DeleteSnapshotResponse> {
+        if (absl::Status s = runtime_.database.RemoveSnapshot(message.name()); !s.ok()) return s;
+        return v1::DeleteSnapshotResponse();
       });
 }
 

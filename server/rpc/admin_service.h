@@ -9,7 +9,13 @@ namespace simile {
 using RawAdminService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
     v1::AdminService::WithRawCallbackMethod_GetStats<
         v1::AdminService::WithRawCallbackMethod_LoadModel<
-            v1::AdminService::WithRawCallbackMethod_UnloadModel<v1::AdminService::Service>>>>;
+            v1::AdminService::WithRawCallbackMethod_UnloadModel<
+                v1::AdminService::WithRawCallbackMethod_CreateSnapshot<
+                    v1::AdminService::WithRawCallbackMethod_ListSnapshots<
+                        v1::AdminService::WithRawCallbackMethod_GetSnapshot<
+                            v1::AdminService::WithRawCallbackMethod_VerifySnapshot<
+                                v1::AdminService::WithRawCallbackMethod_DeleteSnapshot<
+                                    v1::AdminService::Service>>>>>>>>>;
 
 // simile.v1.AdminService on the admin pool.
 class AdminService final : public RawAdminService {
@@ -28,6 +34,21 @@ class AdminService final : public RawAdminService {
   grpc::ServerUnaryReactor* UnloadModel(grpc::CallbackServerContext* context,
                                         const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* CreateSnapshot(grpc::CallbackServerContext* context,
+                                           const grpc::ByteBuffer* request,
+                                           grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListSnapshots(grpc::CallbackServerContext* context,
+                                          const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetSnapshot(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* VerifySnapshot(grpc::CallbackServerContext* context,
+                                           const grpc::ByteBuffer* request,
+                                           grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* DeleteSnapshot(grpc::CallbackServerContext* context,
+                                           const grpc::ByteBuffer* request,
+                                           grpc::ByteBuffer* response) override;
 
  private:
   RpcRuntime& runtime_;

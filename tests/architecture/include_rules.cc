@@ -22,7 +22,7 @@ const std::vector<FolderRule>& FolderRules() {
       {"storage/", {"base/"}},
       {"filter/", {"base/"}},
       {"index/", {"base/"}},
-      {"embedder/", {}},
+      {"embedder/", {"base/"}},
       {"server/engine/", {"base/", "storage/", "filter/", "index/", "embedder/"}},
       {"server/rpc/", {"base/", "server/engine/", "storage/", "filter/", "index/", "embedder/"}},
       {"server/",
@@ -51,9 +51,9 @@ const std::vector<LibraryRule>& LibraryRules() {
       {"google_rpc/", {"server/rpc/", "client/"}},
       {"grpc_health/", {"server/rpc/", "client/"}},
       {"nlohmann/", {"embedder/", "client/cli/"}},
-      {"CLI/", {"client/cli/", "server/options.cc"}},
+      {"CLI/", {"client/cli/", "server/options.cc", "server/offline_commands.cc"}},
       {"spdlog/", {"server/"}},
-      {"openssl/", {"embedder/"}},
+      {"openssl/", {"base/"}},
       {"hwy/", {"embedder/", "index/"}},
       {"absl/strings/str", {}},      // Debian's absl::string_view is not the standard's.
       {"absl/synchronization", {}},  // Gives false alarms under TSan.

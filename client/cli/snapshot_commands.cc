@@ -1,0 +1,120 @@
+// simile snapshot
+#include <google/protobuf/util/time_util.h>
+
+#include <memory>
+
+#include "client/cli/command_context.h"
+#include "fmt/format.h"
+
+namespace simile::cli {
+namespace {
+
+Json SnapshotJson(const v1::Snapshot& snapshot, bool with_files) {
+  if (!snapshot.damage().empty()) {
+    return {{"name", snapshot.name()}, {"damage", snapshot.damage()}};
+  }
+  uint64_t documents = 0;
+  Json collections = Json::array();
+  for (const v1::SnapshotCollection& one : snapshot.collections()) {
+    documents += one.document_count();
+    collections.push_back({{"name", one.name()},
+                           {"document_count", one.document_count()},
+                           {"dimension", one.dimension()},
+                           {"model", one.model()},
+                           {"model_fingerprint", one.model_fingerprint()}});
+  }
+  Json json = {{"name", snapshot.name()},
+               {"create_time", google::protobuf::util::TimeUtil::ToString(snapshot.create_time())},
+               {"collection_count", snapshot.collections_size()},
+               {"document_count", documents},
+               {"bytes", snapshot.bytes()},
+               {"last_sequence", snapshot.last_sequence()},
+               {"format", snapshot.format()},
+               {"program_version", snapshot.program_version()},
+               {"collections", std::move(collections)}};
+  if (!with_files) return json;
+  json["files"] = Json::array();
+  for (const v1::SnapshotFile& file : snapshot.files()) {
+    json["files"].push_back(
+        {{"path", file.path()}, {"bytes", file.bytes()}, {"sha256", file.sha256()}});
+  }
+  return json;
+}
+
+int Create(CommandContext& context, const std::string& name) {
+  const auto snapshot = context.client().CreateSnapshot(name);
+  if (!snapshot.ok()) return CommandContext::Fail(snapshot.status());
+  CommandContext::Say(fmt::format("made snapshot '{}'", snapshot->name()));
+  context.NewOutput({}, /*single=*/true).Add(SnapshotJson(*snapshot, false));
+  return kExitOk;
+}
+
+int List(CommandContext& context) {
+  const auto snapshots = context.client().ListSnapshots();
+  if (!snapshots.ok()) return CommandContext::Fail(snapshots.status());
+  Output output = context.NewOutput(
+      {"name", "create_time", "collection_count", "document_count", "bytes", "damage"});
+  for (const v1::Snapshot& snapshot : snapshots->snapshots()) {
+    output.Add(SnapshotJson(snapshot, false));
+  }
+  return kExitOk;
+}
+
+int Show(CommandContext& context, const std::string& name) {
+  const auto snapshot = context.client().GetSnapshot(name);
+  if (!snapshot.ok()) return CommandContext::Fail(snapshot.status());
+  context.NewOutput({}, /*single=*/true).Add(SnapshotJson(*snapshot, true));
+  return kExitOk;
+}
+
+int Verify(CommandContext& context, const std::string& name) {
+  const auto check = context.client().VerifySnapshot(name);
+  if (!check.ok()) return CommandContext::Fail(check.status());
+  for (const std::string& problem : check->problems()) CommandContext::Say(problem);
+  CommandContext::Say(fmt::format("snapshot '{}' is {}: {} files, {} bytes read", name,
+                                  check->good() ? "good" : "damaged", check->files_read(),
+                                  check->bytes_read()));
+  Json problems = Json::array();
+  for (const std::string& problem : check->problems()) problems.push_back(problem);
+  context.NewOutput({"good"}, /*single=*/true)
+      .Add({{"good", check->good()},
+            {"problems", std::move(problems)},
+            {"files_read", check->files_read()},
+            {"bytes_read", check->bytes_read()}});
+  return check->good() ? kExitOk : kExitFailed;
+}
+
+int Delete(CommandContext& context, const std::string& name) {
+  if (absl::Status s = context.client().DeleteSnapshot(name); !s.ok()) {
+    return CommandContext::Fail(s);
+  }
+  CommandContext::Say(fmt::format("deleted snapshot '{}'", name));
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddSnapshotCommands(CLI::App& app, CommandContext& context) {
+  CLI::App* group = app.add_subcommand("snapshot", "take and look after snapshots of the server");
+  group->require_subcommand(1)->fallthrough();
+  auto name = std::make_shared<std::string>();
+  context
+      .AddCommand(*group, "create", "take one of everything, while reads and writes go on",
+                  [&context, name] { return Create(context, *name); })
+      ->add_option("name", *name, "letters, digits, _ and - (default: made of the time)");
+  context.AddCommand(*group, "list", "all snapshots", [&context] { return List(context); });
+  const auto add = [&](const std::string& verb, const std::string& description,
+                       int (*run)(CommandContext&, const std::string&)) {
+    context
+        .AddCommand(*group, verb, description,
+                    [&context, name, run] { return run(context, *name); })
+        ->add_option("name", *name, "the snapshot")
+        ->required();
+  };
+  add("show", "what one holds, file by file", Show);
+  add("verify", "read every file of one and compare its SHA-256; exit code 1 when it is damaged",
+      Verify);
+  add("delete", "remove one", Delete);
+}
+
+}  // namespace simile::cli

@@ -1,0 +1,74 @@
+// Snapshots of the whole store; see database.h.
+#include <ctime>
+#include <utility>
+
+#include "fmt/chrono.h"
+#include "fmt/format.h"
+#include "server/engine/database.h"
+#include "server/engine/errors.h"
+#include "server/engine/limits.h"
+#include "server/engine/stopwatch.h"
+#include "server/engine/validation.h"
+#include "server/engine/version.h"
+#include "spdlog/spdlog.h"
+
+namespace simile {
+namespace {
+
+std::string NameOfTime(std::chrono::system_clock::time_point time) {
+  return fmt::format("{:%Y%m%d-%H%M%S}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
+}  // namespace
+
+absl::StatusOr<SnapshotManifest> Database::CreateSnapshot(const std::string& name) {
+  const auto now = std::chrono::system_clock::now();
+  const std::string chosen = name.empty() ? NameOfTime(now) : name;
+  if (absl::Status s = CheckSnapshotName(chosen); !s.ok()) return s;
+  const auto names = store_->snapshots().Names();
+  if (!names.ok()) return names.status();
+  if (names->size() >= kSnapshotsMax) {
+    return absl::ResourceExhaustedError(
+        fmt::format("there are {} snapshots; at most {} are allowed: delete one", names->size(),
+                    kSnapshotsMax));
+  }
+  const Stopwatch watch;
+  const auto created_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  auto manifest = store_->CreateSnapshot(chosen, created_ms, kVersion);
+  if (!manifest.ok()) {
+    spdlog::warn("snapshot '{}' was not made: {}", chosen, MessageOf(manifest.status()));
+    return manifest;
+  }
+  spdlog::info("snapshot '{}': {} collections, {} files, {} bytes, {} ms", chosen,
+               manifest->collections.size(), manifest->files.size(), manifest->bytes(),
+               std::chrono::duration_cast<std::chrono::milliseconds>(watch.Elapsed()).count());
+  return manifest;
+}
+
+absl::StatusOr<SnapshotManifest> Database::ReadSnapshot(const std::string& name) const {
+  if (absl::Status s = CheckSnapshotName(name); !s.ok()) return s;
+  return store_->snapshots().Read(name);
+}
+
+absl::StatusOr<SnapshotCheck> Database::VerifySnapshot(const std::string& name) const {
+  if (absl::Status s = CheckSnapshotName(name); !s.ok()) return s;
+  return store_->snapshots().Verify(name);
+}
+
+absl::Status Database::RemoveSnapshot(const std::string& name) {
+  if (absl::Status s = CheckSnapshotName(name); !s.ok()) return s;
+  return store_->RemoveSnapshot(name);
+}
+
+absl::StatusOr<std::vector<Database::NamedSnapshot>> Database::ListSnapshots() const {
+  const auto names = store_->snapshots().Names();
+  if (!names.ok()) return names.status();
+  std::vector<NamedSnapshot> listed;
+  for (const std::string& name : *names) {
+    listed.push_back({.name = name, .manifest = store_->snapshots().Read(name)});
+  }
+  return listed;
+}
+
+}  // namespace simile

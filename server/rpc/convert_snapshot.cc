@@ -1,0 +1,46 @@
+#include "server/rpc/convert_snapshot.h"
+
+#include "server/engine/errors.h"
+
+namespace simile {
+
+void ToProto(const SnapshotManifest& manifest, bool with_files, v1::Snapshot& proto) {
+  proto.set_name(manifest.name);
+  proto.mutable_create_time()->set_seconds(manifest.created_unix_ms / 1000);
+  proto.mutable_create_time()->set_nanos(static_cast<int32_t>(manifest.created_unix_ms % 1000) *
+                                         1'000'000);
+  proto.set_last_sequence(manifest.last_sequence);
+  proto.set_format(manifest.format);
+  proto.set_program_version(manifest.program_version);
+  proto.set_bytes(manifest.bytes());
+  for (const SnapshotCollection& one : manifest.collections) {
+    v1::SnapshotCollection& collection = *proto.add_collections();
+    collection.set_name(one.name);
+    collection.set_document_count(one.document_count);
+    collection.set_dimension(one.dimension);
+    collection.set_model(one.model_name);
+    collection.set_model_fingerprint(one.model_fingerprint);
+  }
+  if (!with_files) return;
+  for (const SnapshotFile& one : manifest.files) {
+    v1::SnapshotFile& file = *proto.add_files();
+    file.set_path(one.path);
+    file.set_bytes(one.bytes);
+    file.set_sha256(one.sha256);
+  }
+}
+
+void ToProto(const Database::NamedSnapshot& snapshot, v1::Snapshot& proto) {
+  if (snapshot.manifest.ok()) return ToProto(*snapshot.manifest, /*with_files=*/false, proto);
+  proto.set_name(snapshot.name);
+  proto.set_damage(MessageOf(snapshot.manifest.status()));
+}
+
+void ToProto(const SnapshotCheck& check, v1::VerifySnapshotResponse& proto) {
+  proto.set_good(check.problems.empty());
+  for (const std::string& problem : check.problems) proto.add_problems(problem);
+  proto.set_files_read(check.files_read);
+  proto.set_bytes_read(check.bytes_read);
+}
+
+}  // namespace simile

@@ -1,0 +1,15 @@
+#ifndef SIMILE_SERVER_RPC_CONVERT_SNAPSHOT_H_
+#define SIMILE_SERVER_RPC_CONVERT_SNAPSHOT_H_
+
+#include "server/engine/database.h"
+#include "simile/v1/admin_service.pb.h"
+
+namespace simile {
+
+void ToProto(const SnapshotManifest& manifest, bool with_files, v1::Snapshot& proto);
+void ToProto(const Database::NamedSnapshot& snapshot, v1::Snapshot& proto);
+void ToProto(const SnapshotCheck& check, v1::VerifySnapshotResponse& proto);
+
+}  // namespace simile
+
+#endif  // SIMILE_SERVER_RPC_CONVERT_SNAPSHOT_H_

@@ -1,0 +1,76 @@
+#ifndef SIMILE_STORAGE_SNAPSHOTS_H_
+#define SIMILE_STORAGE_SNAPSHOTS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/snapshot_manifest.h"
+
+namespace simile {
+
+// What a look at every file of a snapshot has found.
+struct SnapshotCheck {
+  std::vector<std::string> problems;  // None: every file is what it was.
+  uint64_t files_read = 0;
+  uint64_t bytes_read = 0;
+};
+
+// Snapshots that lie in one directory, each in a directory of its name: MANIFEST and the files of a
+// database (storage/README.md, "Snapshots"). A name is made of letters, digits, '_' and '-'.
+//
+// Thread safety: methods that only read may be called together; those that change need the owner
+// to call them one after the other (Store does).
+class Snapshots {
+ public:
+  explicit Snapshots(std::string directory) : directory_(std::move(directory)) {}
+
+  // Removes what a snapshot that was never finished left.
+  absl::Status RemoveUnfinished() const;
+
+  // Every name that is there, in order.
+  absl::StatusOr<std::vector<std::string>> Names() const;
+
+  // NotFound; DataLoss or FailedPrecondition as of DecodeManifest, or when the directory has
+  // another name than the manifest.
+  absl::StatusOr<SnapshotManifest> Read(std::string_view name) const;
+
+  // Cost: reads every byte.
+  absl::StatusOr<SnapshotCheck> Verify(std::string_view name) const;
+
+  absl::Status Remove(std::string_view name) const;
+
+  // Where a snapshot of that name lies, and where it is put together.
+  std::string PathOf(std::string_view name) const;
+  std::string UnfinishedPathOf(std::string_view name) const;
+
+  const std::string& directory() const { return directory_; }
+
+ private:
+  const std::string directory_;
+};
+
+// Of a directory that holds one snapshot: what Read and Verify do.
+absl::StatusOr<SnapshotManifest> ReadSnapshot(const std::string& path);
+SnapshotCheck CheckSnapshot(const std::string& path, const SnapshotManifest& manifest);
+
+// Everything in the directory `unfinished` that a manifest names is there: adds the files with
+// their SHA-256 to `manifest`, writes it, and renames the directory to `path`; it survives a power
+// cut.
+absl::Status FinishSnapshot(const std::string& unfinished, const std::string& path,
+                            SnapshotManifest manifest);
+
+// Makes a data directory of a snapshot, which is verified first. `data_directory` must be missing
+// or empty: FailedPrecondition else, and for a snapshot of a newer format; DataLoss when the
+// snapshot is damaged, with what is wrong. Until the end nothing is at `data_directory`; what an
+// interrupted call left beside it is removed by the next.
+absl::StatusOr<SnapshotManifest> RestoreSnapshot(const std::string& path,
+                                                 const std::string& data_directory);
+
+}  // namespace simile
+
+#endif  // SIMILE_STORAGE_SNAPSHOTS_H_
