@@ -65,6 +65,7 @@ void AddServerCommands(CLI::App& app, CommandContext& context);
 void AddCollectionCommands(CLI::App& app, CommandContext& context);
 void AddDocumentCommands(CLI::App& app, CommandContext& context);
 void AddImportCommand(CLI::App& app, CommandContext& context);
+void AddExportCommand(CLI::App& app, CommandContext& context);
 void AddMetadataCommands(CLI::App& app, CommandContext& context);
 void AddSnapshotCommands(CLI::App& app, CommandContext& context);
 void AddSearchCommand(CLI::App& app, CommandContext& context);

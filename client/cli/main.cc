@@ -48,6 +48,7 @@ int Main(int argument_count, char** arguments) {
   AddImportCommand(app, context);
   AddSearchCommand(app, context);
   AddDocumentCommands(app, context);
+  AddExportCommand(app, context);
   AddMetadataCommands(app, context);
   AddSnapshotCommands(app, context);
   AddEncoderCommands(app, context);

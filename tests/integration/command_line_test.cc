@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -105,6 +107,109 @@ TEST_F(CommandLineTest, VectorsGoInAndComeOut) {
       server_.Run({"search", "v", "--vector", "[0.9, 0.1]", "-k", "1", "-o", "jsonl"});
   ASSERT_EQ(found.exit_code, 0) << found.errors;
   EXPECT_THAT(found.output, HasSubstr("\"east\""));
+}
+
+TEST_F(CommandLineTest, AnExportIsWhatAnImportReadsAndComesBackTheSame) {
+  const std::string input =
+      R"({"id":"a","text":"one","metadata":{"m":{"x":[1,2.5]}},"vector":[1,0.1]}
+{"id":"b","text":"","metadata":{},"vector":[0.3,-1e-9]}
+)";
+  ASSERT_EQ(server_.Run({"import", "v", "-", "--format", "jsonl"}, input).exit_code, 0);
+  const std::string file = directory_.path() + "/v.jsonl";
+  const CommandResult exported = server_.Run({"export", "v", file});
+  ASSERT_EQ(exported.exit_code, 0) << exported.errors;
+  EXPECT_THAT(exported.errors, HasSubstr("exported 2 documents of 'v'"));
+  EXPECT_FALSE(std::filesystem::exists(file + ".resume"));
+  ASSERT_EQ(server_.Run({"collection", "create", "again", "--dimension", "2"}).exit_code, 0);
+  ASSERT_EQ(server_.Run({"import", "again", file}).exit_code, 0);
+  EXPECT_EQ(server_.Run({"export", "again"}).output, ReadFile(file));
+  EXPECT_EQ(server_.Run({"export", "again", "--no-vectors"}).output.find("vector"),
+            std::string::npos);
+  EXPECT_THAT(server_.Run({"export", "again", "--filter", "exists(m)"}).errors,
+              HasSubstr("exported 1 documents"));
+}
+
+TEST_F(CommandLineTest, AnExportThatWasBrokenOffGoesOnAndOverwritesNothing) {
+  std::string input;
+  for (int number = 0; number < 1'200; ++number) {
+    input += R"({"id":"n)" + std::to_string(number) + R"(","text":"t","vector":[1,2]})" + "\n";
+  }
+  ASSERT_EQ(server_.Run({"import", "v", "-", "--format", "jsonl"}, input).exit_code, 0);
+  const std::string file = directory_.path() + "/v.jsonl";
+  ASSERT_EQ(server_.Run({"export", "v", file}).exit_code, 0);
+  const std::string whole = ReadFile(file);
+  const CommandResult again = server_.Run({"export", "v", file});
+  EXPECT_EQ(again.exit_code, 1);
+  EXPECT_THAT(again.errors, HasSubstr("is there already"));
+  EXPECT_THAT(server_.Run({"export", "v", file, "--resume"}).errors, HasSubstr("it is done"));
+
+  // Broken off in the middle of a line behind the first page.
+  size_t end = 0;
+  for (int line = 0; line < 500; ++line) end = whole.find('\n', end) + 1;
+  WriteFile(file, whole.substr(0, end + 7));
+  const auto position = [&](const std::string& collection) {
+    return R"({"what":{"collection":")" + collection +
+           R"(","filter":"","vectors":true},"page_token":"500","documents":500,"bytes":)" +
+           std::to_string(end) + "}";
+  };
+  WriteFile(file + ".resume", position("other"));
+  EXPECT_THAT(server_.Run({"export", "v", file, "--resume"}).errors,
+              HasSubstr("of another export"));
+  WriteFile(file + ".resume", position("v"));
+  const CommandResult resumed = server_.Run({"export", "v", file, "--resume"});
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.errors;
+  EXPECT_EQ(ReadFile(file), whole);
+}
+
+TEST_F(CommandLineTest, ASnapshotIsTakenVerifiedAndRestored) {
+  ASSERT_EQ(server_.Run({"put", "v", "a text", "--id", "a", "--vector", "[1,2]"}).exit_code, 0);
+  ASSERT_EQ(server_.Run({"snapshot", "create", "one"}).exit_code, 0);
+  ASSERT_EQ(server_.Run({"put", "v", "later", "--id", "b", "--vector", "[1,2]"}).exit_code, 0);
+  EXPECT_THAT(server_.Run({"snapshot", "list", "-o", "jsonl"}).output, HasSubstr("\"one\""));
+  EXPECT_EQ(server_.Run({"snapshot", "verify", "one"}).exit_code, 0);
+  EXPECT_EQ(server_.Run({"snapshot", "show", "two"}).exit_code, 4);
+  const std::string snapshot = directory_.path() + "/data/snapshots/one";
+  const std::string restored = directory_.path() + "/restored";
+  const CommandResult made =
+      RunCommand({ServerBinary(), "restore", snapshot, "--data-dir", restored});
+  EXPECT_EQ(made.exit_code, 0) << made.errors;
+  EXPECT_THAT(made.output, HasSubstr("v: 1 documents of 2 dimensions"));
+  EXPECT_EQ(RunCommand({ServerBinary(), "restore", snapshot, "--data-dir", restored}).exit_code, 1);
+  EXPECT_EQ(RunCommand({ServerBinary(), "restore", snapshot}).exit_code, 2);
+  ServerProcess second(restored);
+  ASSERT_TRUE(second.serving()) << second.log();
+  EXPECT_THAT(second.Run({"get", "v", "a", "-o", "jsonl"}).output, HasSubstr("a text"));
+  EXPECT_EQ(second.Run({"get", "v", "b"}).exit_code, 4);
+
+  std::ofstream(snapshot + "/rocksdb/000099.sst") << "foreign";
+  const CommandResult damaged = server_.Run({"snapshot", "verify", "one"});
+  EXPECT_EQ(damaged.exit_code, 1);
+  EXPECT_THAT(damaged.errors, HasSubstr("000099.sst does not belong to it"));
+  EXPECT_EQ(RunCommand({ServerBinary(), "verify", snapshot}).exit_code, 1);
+  EXPECT_EQ(server_.Run({"snapshot", "delete", "one"}).exit_code, 0);
+  EXPECT_FALSE(std::filesystem::exists(snapshot));
+}
+
+TEST_F(CommandLineTest, MetadataIsChangedAndCountedByFilter) {
+  const std::string input = R"({"id":"a","text":"x","metadata":{"g":"p","y":1},"vector":[1,1]}
+{"id":"b","text":"x","metadata":{"g":"q","y":2},"vector":[1,2]}
+{"id":"c","text":"x","metadata":{"g":"q","y":3},"vector":[1,3]}
+)";
+  ASSERT_EQ(server_.Run({"import", "v", "-", "--format", "jsonl"}, input).exit_code, 0);
+  EXPECT_THAT(server_.Run({"facets", "v", "g", "-o", "jsonl"}).output,
+              HasSubstr(R"({"field":"g","value":"q","document_count":2})"));
+  EXPECT_THAT(server_.Run({"facets", "v", "y", "--range", "2..", "-o", "jsonl"}).output,
+              HasSubstr(R"({"field":"y","value":"2..","document_count":2})"));
+  EXPECT_THAT(
+      server_.Run({"update", "v", "--filter", "g == \"q\"", "--set", "{\"g\": \"r\"}"}).errors,
+      HasSubstr("changed 2 documents"));
+  EXPECT_THAT(server_.Run({"count", "v", "--filter", "g == \"r\"", "-o", "jsonl"}).output,
+              HasSubstr("2"));
+  EXPECT_EQ(server_.Run({"update", "v", "a"}).exit_code, 2);
+  EXPECT_EQ(server_.Run({"update", "v", "--set", "{}"}).exit_code, 2);
+  EXPECT_EQ(server_.Run({"update", "v", "nobody", "--set", "{\"x\": 1}"}).exit_code, 5);
+  EXPECT_THAT(server_.Run({"search", "v", "--vector", "[1,1]", "--explain"}).errors,
+              HasSubstr("plan: exact"));
 }
 
 TEST_F(CommandLineTest, AWrongDimensionNamesBothNumbers) {
