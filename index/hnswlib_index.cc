@@ -260,6 +260,9 @@ absl::StatusOr<SearchAnswer> HnswlibIndex::State::Search(std::span<const float> 
   const size_t live = LiveCount();
   const size_t ef = std::max(options.ef_search != 0 ? options.ef_search : ef_search_, options.k);
   SearchAnswer answer;
+  answer.estimate.vectors = live;
+  answer.estimate.candidates =
+      options.filter != nullptr ? std::min(live, options.filter->count()) : live;
   {
     const Rooms::Visit visit(rooms_, Rooms::kSearching);
     // A graph search for everything there is costs more than looking at everything.

@@ -86,6 +86,10 @@ std::vector<OptionSpecification> Specifications() {
        "memory that the index of one metadata field may take; filters on others read documents"},
       {"recall-sample-every", &ServerOptions::recall_sample_every, "100",
        "one of so many searches is repeated exactly, for the live recall of GetStats; 0: none"},
+      {"snapshot-interval-s", &ServerOptions::snapshot_interval_s, "0",
+       "a snapshot auto-TIME is taken so often; 0: none"},
+      {"snapshots-kept", &ServerOptions::snapshots_kept, "7",
+       "of the snapshots taken by itself, the newest that are kept"},
       {"shutdown-grace-ms", &ServerOptions::shutdown_grace_ms, "8000",
        "time that running requests have when the server stops"},
   };
@@ -216,7 +220,8 @@ absl::Status CheckRanges(const ServerOptions& options) {
       {"search-queue-max", options.search_queue_max},
       {"ingest-queue-max", options.ingest_queue_max},
       {"message-bytes-max", options.message_bytes_max},
-      {"bytes-in-flight-max", options.bytes_in_flight_max}};
+      {"bytes-in-flight-max", options.bytes_in_flight_max},
+      {"snapshots-kept", options.snapshots_kept}};
   for (const auto& [name, value] : at_least_one) {
     if (value == 0) return absl::InvalidArgumentError(fmt::format("option {} is 0", name));
   }
@@ -226,6 +231,12 @@ absl::Status CheckRanges(const ServerOptions& options) {
         fmt::format("option message-bytes-max is {}; at most {} is "
                     "possible",
                     options.message_bytes_max, kMessageBytesLargest));
+  }
+  constexpr uint64_t kSnapshotIntervalLargest = 10ull * 365 * 24 * 3600;
+  if (options.snapshot_interval_s > kSnapshotIntervalLargest) {
+    return absl::InvalidArgumentError(
+        fmt::format("option snapshot-interval-s is {}; at most {}, ten years, is possible",
+                    options.snapshot_interval_s, kSnapshotIntervalLargest));
   }
   constexpr size_t kThreadsLargest = 1024;
   for (const auto& [name, value] : std::initializer_list<std::pair<const char*, size_t>>{

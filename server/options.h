@@ -34,6 +34,8 @@ struct ServerOptions {
   uint64_t checkpoint_interval_ms = 0;
   uint64_t filter_field_bytes_max = 0;
   uint64_t recall_sample_every = 0;
+  uint64_t snapshot_interval_s = 0;
+  uint64_t snapshots_kept = 0;
   size_t search_queue_max = 0;
   size_t ingest_queue_max = 0;
   uint64_t message_bytes_max = 0;

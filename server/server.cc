@@ -99,7 +99,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
           .memory_bytes_max = options.memory_bytes_max,
           .checkpoint_interval = std::chrono::milliseconds(options.checkpoint_interval_ms),
           .filter_field_bytes_max = options.filter_field_bytes_max,
-          .recall_sample_every = options.recall_sample_every});
+          .recall_sample_every = options.recall_sample_every,
+          .snapshot_interval = std::chrono::seconds(options.snapshot_interval_s),
+          .snapshots_kept = options.snapshots_kept});
   auto rpc = RpcServer::Start(*server->database_, *address, RpcOptionsOf(options));
   if (!rpc.ok()) return rpc.status();
   server->rpc_ = *std::move(rpc);

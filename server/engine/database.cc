@@ -132,6 +132,8 @@ Database::Database(std::unique_ptr<Store> store, std::unique_ptr<ModelRegistry> 
   }
   checkpointer_ = std::make_unique<Checkpointer>([this] { return Collections(); },
                                                  options_.checkpoint_interval);
+  snapshot_scheduler_ = std::make_unique<SnapshotScheduler>(
+      SnapshotActions(), options_.snapshot_interval, options_.snapshots_kept);
 }
 
 Database::~Database() {
@@ -142,6 +144,7 @@ Database::~Database() {
     reopeners.swap(reopeners_);
   }
   for (std::thread& reopener : reopeners) reopener.join();
+  snapshot_scheduler_.reset();
   checkpointer_.reset();
   if (options_.checkpoint_interval.count() == 0) return;
   for (const std::shared_ptr<Collection>& collection : Collections()) {

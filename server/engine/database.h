@@ -20,6 +20,7 @@
 #include "server/engine/memory_guard.h"
 #include "server/engine/model_registry.h"
 #include "server/engine/mutex.h"
+#include "server/engine/snapshot_scheduler.h"
 #include "storage/store.h"
 
 namespace simile {
@@ -48,6 +49,8 @@ struct DatabaseOptions {
   // A field whose index would take more is not indexed (MetadataIndex).
   uint64_t filter_field_bytes_max = kFilterFieldBytesMax;
   uint64_t recall_sample_every = 100;  // One of so many queries is asked again; 0: none.
+  std::chrono::milliseconds snapshot_interval{0};  // Of those taken by itself; 0: none are.
+  size_t snapshots_kept = 7;                       // Of these.
 };
 
 // The database without a network: collections over one store and the loaded models.
@@ -118,6 +121,7 @@ class Database {
   std::shared_ptr<Collection> OpenCollection(const CollectionRecord& record);
   void ReopenCollectionsOf(const std::string& model_name);
   size_t LoadThreads() const;
+  SnapshotScheduler::Actions SnapshotActions();
 
   // Constant after construction.
   const std::unique_ptr<Store> store_;
@@ -137,6 +141,7 @@ class Database {
   std::vector<std::thread> reopeners_ ABSL_GUARDED_BY(mutex_);
 
   std::unique_ptr<Checkpointer> checkpointer_;
+  std::unique_ptr<SnapshotScheduler> snapshot_scheduler_;
 };
 
 }  // namespace simile

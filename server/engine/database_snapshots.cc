@@ -61,6 +61,20 @@ absl::Status Database::RemoveSnapshot(const std::string& name) {
   return store_->RemoveSnapshot(name);
 }
 
+SnapshotScheduler::Actions Database::SnapshotActions() {
+  return {.list = [this]() -> absl::StatusOr<std::vector<SnapshotManifest>> {
+            auto listed = ListSnapshots();
+            if (!listed.ok()) return listed.status();
+            std::vector<SnapshotManifest> manifests;
+            for (NamedSnapshot& one : *listed) {
+              if (one.manifest.ok()) manifests.push_back(*std::move(one.manifest));
+            }
+            return manifests;
+          },
+          .create = [this](const std::string& name) { return CreateSnapshot(name).status(); },
+          .remove = [this](const std::string& name) { return RemoveSnapshot(name); }};
+}
+
 absl::StatusOr<std::vector<Database::NamedSnapshot>> Database::ListSnapshots() const {
   const auto names = store_->snapshots().Names();
   if (!names.ok()) return names.status();

@@ -36,7 +36,8 @@ std::string ReasonOf(const SearchReport& report) {
   if (explanation.is_forced) return "the query asks for an exact answer";
   if (estimate.candidates == 0) return "no vector may be returned";
   if (estimate.scan_ns == 0 && estimate.walk_ns == 0) {
-    return fmt::format("the index has no graph to choose: it holds {} vectors", estimate.vectors);
+    return fmt::format("the index has no choice: it {} its {} vectors",
+                       report.exact ? "compares all of" : "walks the graph of", estimate.vectors);
   }
   std::string reason = fmt::format(
       "{} of {} vectors may be returned: to compare them all was reckoned at {:.0f} us, a walk at "

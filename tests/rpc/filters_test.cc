@@ -208,7 +208,7 @@ TEST_F(FiltersTest, ASearchExplainsItselfWhenItIsAsked) {
   EXPECT_EQ(explanation.candidate_count(), 3u);
   EXPECT_EQ(explanation.vector_count(), 30u);
   EXPECT_EQ(explanation.attempts(), 1u);
-  EXPECT_THAT(explanation.reason(), HasSubstr("holds 30 vectors"));
+  EXPECT_THAT(explanation.reason(), HasSubstr("compares all of its 30 vectors"));
   search.mutable_query()->set_exact(true);
   ASSERT_TRUE(Search(search).ok());
   EXPECT_THAT(found_.explanation().reason(), HasSubstr("asks for an exact answer"));

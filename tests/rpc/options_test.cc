@@ -31,7 +31,8 @@ const std::map<std::string, std::string> kAllOptions = {
     {"shutdown-grace-ms", "112"},     {"encoder-isa", "scalar"},
     {"encoder-precision", "float32"}, {"checkpoint-interval-ms", "113"},
     {"memory-bytes-max", "114"},      {"filter-field-bytes-max", "115"},
-    {"recall-sample-every", "116"},
+    {"recall-sample-every", "116"},   {"snapshot-interval-s", "117"},
+    {"snapshots-kept", "118"},
 };
 
 std::string EnvironmentName(std::string name) {
