@@ -291,9 +291,6 @@ CollectionDescription Collection::Describe() const {
   description.state = state_.load(std::memory_order_acquire);
   description.document_count = DocumentCount();
   description.disk_bytes = store_.DiskBytes(id_);
-  description.metadata = metadata_.Statistics();
-  description.is_metadata_complete = metadata_.is_complete();
-  description.live_recall = recall_log_->Read();
   if (index_ != nullptr) {
     description.index = index_->Get()->Statistics();
     description.rebuild = index_->rebuild_progress();
@@ -326,6 +323,12 @@ CollectionDescription Collection::Describe() const {
         name_, record_.model_name, record_.model_precision, precision));
   }
   return description;
+}
+
+SearchStatistics Collection::DescribeSearch() const {
+  return {.metadata = metadata_.Statistics(),
+          .is_metadata_complete = metadata_.is_complete(),
+          .live_recall = recall_log_->Read()};
 }
 
 absl::StatusOr<uint64_t> Collection::IngestItemsHandled(const std::string& session_id) const {

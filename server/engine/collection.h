@@ -44,11 +44,15 @@ struct CollectionDescription {
   std::string document_prompt;
   std::vector<std::string> warnings;  // What an operator should know of it, in sentences.
   IndexStatistics index;
+  double load_progress = 0;                // 0 to 1.
+  std::optional<RebuildProgress> rebuild;  // None: no index is being built to take its place.
+};
+
+// How filters and walks fare.
+struct SearchStatistics {
   MetadataIndexStatistics metadata;
   bool is_metadata_complete = false;
   std::vector<LiveRecall> live_recall;
-  double load_progress = 0;                // 0 to 1.
-  std::optional<RebuildProgress> rebuild;  // None: no index is being built to take its place.
 };
 
 struct CollectionCounters {
@@ -167,6 +171,9 @@ class Collection {
                                            const CallContext& context) const;
 
   CollectionDescription Describe() const;
+
+  // Cost: a step for each different value of the metadata.
+  SearchStatistics DescribeSearch() const;
 
   // Items handled of an ingest session, from the store.
   absl::StatusOr<uint64_t> IngestItemsHandled(const std::string& session_id) const;

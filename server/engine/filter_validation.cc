@@ -34,8 +34,8 @@ absl::Status CheckValues(const std::string& field, const std::vector<Value>& val
   for (size_t at = 0; at < values.size(); ++at) {
     if (ScalarOf(values[at]).has_value()) continue;
     return InvalidField(fmt::format("values[{}]", at),
-                        "nothing is equal to NaN or to a list; ask for a number, or for the "
-                        "elements");
+                        "nothing is equal to NaN, a list or a map; ask for a number, for the "
+                        "elements, or for a path into the map");
   }
   return absl::OkStatus();
 }

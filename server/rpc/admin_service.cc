@@ -96,9 +96,9 @@ void AddPool(const WorkPool& pool, v1::ServerStats& stats) {
   proto.set_rejected(statistics.rejected);
 }
 
-void AddFilterIndex(const CollectionDescription& description, v1::FilterIndexStats& proto) {
-  const MetadataIndexStatistics& metadata = description.metadata;
-  proto.set_complete(description.is_metadata_complete);
+void AddFilterIndex(const SearchStatistics& statistics, v1::FilterIndexStats& proto) {
+  const MetadataIndexStatistics& metadata = statistics.metadata;
+  proto.set_complete(statistics.is_metadata_complete);
   proto.set_fields(static_cast<uint32_t>(metadata.fields));
   for (const std::string& field : metadata.fields_over_budget) proto.add_fields_over_budget(field);
   proto.set_has_unindexed_fields(metadata.has_unindexed_fields);
@@ -106,12 +106,12 @@ void AddFilterIndex(const CollectionDescription& description, v1::FilterIndexSta
   proto.set_dead_rows(metadata.dead_rows);
 }
 
-void AddPlanning(const CollectionDescription& description, v1::CollectionStats& proto) {
-  const PlannerCosts& costs = description.index.costs;
+void AddPlanning(const PlannerCosts& costs, const std::vector<LiveRecall>& live_recall,
+                 v1::CollectionStats& proto) {
   proto.mutable_planner()->set_scanned_row_ns(costs.scanned_row_ns);
   proto.mutable_planner()->set_walked_row_ns(costs.walked_row_ns);
   proto.mutable_planner()->set_filtered_row_ns(costs.filtered_row_ns);
-  for (const LiveRecall& recall : description.live_recall) {
+  for (const LiveRecall& recall : live_recall) {
     v1::LiveRecall& one = *proto.add_live_recall();
     one.set_plan(ToProto(recall.strategy));
     one.set_filtered(recall.is_filtered);
@@ -138,8 +138,9 @@ void AddCollections(const Database& database, v1::ServerStats& stats) {
     proto.set_index_mapped_bytes(memory.mapped);
     proto.set_disk_bytes(description.disk_bytes);
     proto.set_load_progress(description.load_progress);
-    AddFilterIndex(description, *proto.mutable_filter_index());
-    AddPlanning(description, proto);
+    const SearchStatistics search = collection->DescribeSearch();
+    AddFilterIndex(search, *proto.mutable_filter_index());
+    AddPlanning(description.index.costs, search.live_recall, proto);
   }
 }
 

@@ -230,7 +230,7 @@ TEST_F(CollectionFilterTest, FiltersThatMeanNothingAreRefusedWithTheirPath) {
       {{InRange{.field = "a"}}, "filter.in_range", "neither a low nor a high"},
       {Equal("", one), "filter.has_any.field", "names no field"},
       {Equal("a", {ValueList{}}), "filter.has_any.values[0]",
-       "nothing is equal to NaN or to a list"},
+       "nothing is equal to NaN, a list or a map"},
       {{HasAny{.field = "a"}}, "filter.has_any.values", "0 values"},
       {{TextHasWord{"two words"}}, "filter.text_has_word", "'two words' is not one word"},
       {{HasId{{"ok", ""}}}, "filter.ids[1]", "id"},
