@@ -149,7 +149,7 @@ class MetadataIndex::Evaluator {
     if (field == nullptr) {
       {
         ReaderLock lock(index_.fields_mutex_);
-        if (!index_.has_unindexed_fields_) {
+        if (!index_.has_unindexed_fields_ || index_.MayIndex(name)) {
           notes_.push_back(fmt::format("no document has a field '{}'", name));
           return {.yes = BitSet(live_.size())};
         }
@@ -203,6 +203,7 @@ std::shared_ptr<FieldIndex> MetadataIndex::FindField(std::string_view name) cons
   return found == fields_.end() ? nullptr : found->second;
 }
 
+// Whether a document that had the field would have it in an index.
 bool MetadataIndex::MayIndex(const std::string& name) const {
   return fields_.size() < options_.fields_max &&
          (options_.fields.empty() || options_.fields.contains(name));
@@ -370,7 +371,7 @@ std::optional<FacetCounts> MetadataIndex::Count(const Facet& facet, const BitSet
   const std::shared_ptr<FieldIndex> field = FindField(facet.field);
   if (field == nullptr) {
     ReaderLock lock(fields_mutex_);
-    if (has_unindexed_fields_) return std::nullopt;
+    if (has_unindexed_fields_ && !MayIndex(facet.field)) return std::nullopt;
     return counts;
   }
   ReaderLock no_recycling(recycle_mutex_);

@@ -181,6 +181,16 @@ TEST_F(MetadataIndexTest, OnlyTheFieldsThatWereAskedForAreIndexed) {
   EXPECT_FALSE(index.Count({.field = "genre", .limit = 3}, nullptr).has_value());
 }
 
+TEST_F(MetadataIndexTest, AFieldThatWasAskedForAndIsNowhereNeedsNoLookAtDocuments) {
+  MetadataIndex index({.fields = {"year"}});
+  index.Publish(1, index.Stage({{"genre", {std::string("novel")}}}));
+  const auto none = [](const std::vector<std::string>&) { return std::vector<uint64_t>(); };
+  const FilterEvaluation evaluation = index.Evaluate(Equal("year", {int64_t{3}}), none);
+  EXPECT_THAT(evaluation.undecided, IsEmpty());
+  EXPECT_THAT(evaluation.notes, Contains(HasSubstr("no document has a field 'year'")));
+  EXPECT_EQ(index.Count({.field = "year", .limit = 3}, nullptr)->value_count, 0u);
+}
+
 TEST_F(MetadataIndexTest, FacetsCountWhatALookAtEveryDocumentDoes) {
   RandomDocuments random(5);
   for (uint64_t label = 0; label < 300; ++label) Put(label, random.NextMetadata());
