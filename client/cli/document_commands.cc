@@ -104,10 +104,8 @@ int List(CommandContext& context, const DocumentOptions& options) {
   v1::ListDocumentsRequest request;
   request.set_collection(options.collection);
   *request.mutable_fields() = FieldsOf(options);
-  if (!options.filter.empty()) {
-    auto filter = ParseFilter(options.filter);
-    if (!filter.ok()) return CommandContext::Fail(filter.status());
-    *request.mutable_filter() = *std::move(filter);
+  if (absl::Status s = SetFilter(options.filter, request); !s.ok()) {
+    return CommandContext::Fail(s);
   }
   uint64_t left = options.limit == 0 ? UINT64_MAX : options.limit;
   Output output = context.NewOutput(ColumnsOf(options));
@@ -127,10 +125,8 @@ int List(CommandContext& context, const DocumentOptions& options) {
 int Count(CommandContext& context, const DocumentOptions& options) {
   v1::CountDocumentsRequest request;
   request.set_collection(options.collection);
-  if (!options.filter.empty()) {
-    auto filter = ParseFilter(options.filter);
-    if (!filter.ok()) return CommandContext::Fail(filter.status());
-    *request.mutable_filter() = *std::move(filter);
+  if (absl::Status s = SetFilter(options.filter, request); !s.ok()) {
+    return CommandContext::Fail(s);
   }
   const auto count = context.client().CountDocuments(request);
   if (!count.ok()) return CommandContext::Fail(count.status());
@@ -147,10 +143,8 @@ int Delete(CommandContext& context, const DocumentOptions& options) {
   v1::DeleteDocumentsRequest request;
   request.set_collection(options.collection);
   for (const std::string& id : options.ids) request.add_ids(id);
-  if (!options.filter.empty()) {
-    auto filter = ParseFilter(options.filter);
-    if (!filter.ok()) return CommandContext::Fail(filter.status());
-    *request.mutable_filter() = *std::move(filter);
+  if (absl::Status s = SetFilter(options.filter, request); !s.ok()) {
+    return CommandContext::Fail(s);
   }
   request.set_dry_run(options.dry_run);
   const auto deleted = context.client().DeleteDocuments(request);

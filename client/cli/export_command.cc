@@ -27,10 +27,8 @@ int Export(CommandContext& context, const ExportOptions& options) {
   request.mutable_fields()->set_text(true);
   request.mutable_fields()->set_metadata(true);
   request.mutable_fields()->set_vector(!options.no_vectors);
-  if (!options.filter.empty()) {
-    auto filter = ParseFilter(options.filter);
-    if (!filter.ok()) return CommandContext::Fail(filter.status());
-    *request.mutable_filter() = *std::move(filter);
+  if (absl::Status s = SetFilter(options.filter, request); !s.ok()) {
+    return CommandContext::Fail(s);
   }
   // So that an unknown collection leaves no file.
   if (const auto found = context.client().GetCollection(options.collection); !found.ok()) {

@@ -2,6 +2,7 @@
 #define SIMILE_CLIENT_CLI_FILTER_PARSER_H_
 
 #include <string_view>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "simile/v1/filter.pb.h"
@@ -23,6 +24,16 @@ namespace simile::cli {
 // What each means: proto/simile/v1/filter.proto. `!=` is `not ==`, so it is true where the field is
 // missing. InvalidArgument names the column, what was found there and what would do.
 absl::StatusOr<v1::Filter> ParseFilter(std::string_view text);
+
+// Puts it into a message that has a filter; nothing when the text is empty.
+template <typename Message>
+absl::Status SetFilter(std::string_view text, Message& message) {
+  if (text.empty()) return absl::OkStatus();
+  auto filter = ParseFilter(text);
+  if (!filter.ok()) return filter.status();
+  *message.mutable_filter() = *std::move(filter);
+  return absl::OkStatus();
+}
 
 }  // namespace simile::cli
 

@@ -81,10 +81,10 @@ int Update(CommandContext& context, const MetadataOptions& options) {
     update = *change;
     update.set_id(id);
   }
-  if (!options.filter.empty()) {
-    auto filter = ParseFilter(options.filter);
-    if (!filter.ok()) return CommandContext::Fail(filter.status());
-    *request.mutable_filter() = *std::move(filter);
+  if (absl::Status s = SetFilter(options.filter, request); !s.ok()) {
+    return CommandContext::Fail(s);
+  }
+  if (request.has_filter()) {
     *request.mutable_change() = *change;
     request.set_dry_run(options.dry_run);
   }
@@ -129,10 +129,8 @@ absl::StatusOr<v1::FacetRange> RangeOf(const std::string& text) {
 int Facets(CommandContext& context, const MetadataOptions& options) {
   v1::CountDocumentsRequest request;
   request.set_collection(options.collection);
-  if (!options.filter.empty()) {
-    auto filter = ParseFilter(options.filter);
-    if (!filter.ok()) return CommandContext::Fail(filter.status());
-    *request.mutable_filter() = *std::move(filter);
+  if (absl::Status s = SetFilter(options.filter, request); !s.ok()) {
+    return CommandContext::Fail(s);
   }
   for (const std::string& field : options.fields) {
     v1::Facet& facet = *request.add_facets();

@@ -39,11 +39,7 @@ std::string Joined(const std::vector<std::string>& words) {
 // Everything of a query but its terms.
 absl::StatusOr<v1::Query> QueryWithoutTerms(const SearchCommandOptions& options) {
   v1::Query query;
-  if (!options.filter.empty()) {
-    auto filter = ParseFilter(options.filter);
-    if (!filter.ok()) return filter.status();
-    *query.mutable_filter() = *std::move(filter);
-  }
+  if (absl::Status s = SetFilter(options.filter, query); !s.ok()) return s;
   query.set_limit(options.limit);
   query.set_offset(options.offset);
   if (options.score_min.has_value()) query.set_score_threshold(*options.score_min);
