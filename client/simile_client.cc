@@ -224,6 +224,12 @@ absl::Status Client::DeleteSnapshot(const std::string& name) {
       .status();
 }
 
+absl::StatusOr<v1::RestoreSnapshotResponse> Client::RestoreSnapshot(
+    const v1::RestoreSnapshotRequest& request) {
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::RestoreSnapshot, request,
+                      Repeat::kIfRefused);
+}
+
 absl::StatusOr<v1::ServerStats> Client::GetStats() {
   return state_->Call(*state_->admin, &v1::AdminService::Stub::GetStats, v1::GetStatsRequest(),
                       Repeat::kSafely);

@@ -27,8 +27,9 @@ struct ClientOptions {
 // A call that the server refused with a time to try again (RetryInfo, with any code) has done
 // nothing and is repeated after that time. After UNAVAILABLE without such a time it is repeated
 // after a growing pause, but never CreateCollection, DeleteCollection, LoadModel, UnloadModel,
-// CreateSnapshot or DeleteSnapshot, and UpsertDocuments only when every document has an id. A
-// request above 64 MiB is RESOURCE_EXHAUSTED without asking the server, whatever the server allows.
+// CreateSnapshot, DeleteSnapshot or RestoreSnapshot, and UpsertDocuments only when every document
+// has an id. A request above 64 MiB is RESOURCE_EXHAUSTED without asking the server, whatever the
+// server allows.
 //
 // Thread safety: all methods may be called together. Connects at the first call.
 class Client {
@@ -80,6 +81,8 @@ class Client {
   absl::StatusOr<v1::Snapshot> GetSnapshot(const std::string& name);
   absl::StatusOr<v1::VerifySnapshotResponse> VerifySnapshot(const std::string& name);
   absl::Status DeleteSnapshot(const std::string& name);
+  absl::StatusOr<v1::RestoreSnapshotResponse> RestoreSnapshot(
+      const v1::RestoreSnapshotRequest& request);
 
   // True when the server says that it serves. Never repeated.
   absl::StatusOr<bool> IsServing();

@@ -64,6 +64,12 @@ std::vector<CollectionRecord> Catalog::Collections() const {
   return records;
 }
 
+std::vector<CollectionRecord> Catalog::Published() const {
+  std::vector<CollectionRecord> records = Collections();
+  std::erase_if(records, [](const CollectionRecord& record) { return !record.is_published(); });
+  return records;
+}
+
 std::optional<CollectionRecord> Catalog::Find(uint32_t collection_id) const {
   MutexLock lock(mutex_);
   const auto found = entries_.find(collection_id);

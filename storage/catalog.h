@@ -25,7 +25,9 @@ class Catalog {
   // Reads everything. DataLoss names the collection whose record is damaged.
   static absl::StatusOr<std::unique_ptr<Catalog>> Load(const DatabaseFiles& files);
 
+  // By name: all, and those that are seen from outside.
   std::vector<CollectionRecord> Collections() const;
+  std::vector<CollectionRecord> Published() const;
   std::optional<CollectionRecord> Find(uint32_t collection_id) const;
   bool HasName(const std::string& name) const;
 

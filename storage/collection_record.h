@@ -8,6 +8,10 @@
 
 namespace simile {
 
+// Begins the name of a collection that is still being put together and that nobody sees: no
+// collection that a client made has it.
+inline constexpr char kUnpublishedMark = '~';
+
 // What the catalog keeps of a collection. Enumerations of other folders travel as their number:
 // storage keeps them without knowing what they mean.
 struct CollectionRecord {
@@ -32,7 +36,17 @@ struct CollectionRecord {
   // Indexed for filters; none: all. In records before version 3: none.
   std::vector<std::string> filter_fields;
 
+  bool is_published() const { return name.empty() || name.front() != kUnpublishedMark; }
+
   bool operator==(const CollectionRecord&) const = default;
+};
+
+// What becomes of a collection that was put together: what it is called from now on, and whose
+// place it takes.
+struct Publication {
+  uint32_t collection_id = 0;
+  std::string name;
+  std::optional<uint32_t> replaced_id;
 };
 
 }  // namespace simile

@@ -174,15 +174,49 @@ absl::Status Committer::UpdateCollection(const CollectionRecord& record) {
   return absl::OkStatus();
 }
 
+absl::Status Committer::PublishCollections(std::span<const Publication> publications) {
+  MutexLock lock(write_mutex_);
+  std::vector<CollectionRecord> published;
+  rocksdb::WriteBatch batch;
+  for (const Publication& one : publications) {
+    std::optional<CollectionRecord> record = catalog_.Find(one.collection_id);
+    if (!record.has_value() ||
+        (one.replaced_id.has_value() && !catalog_.Find(*one.replaced_id).has_value())) {
+      return absl::NotFoundError(
+          fmt::format("what collection '{}' is made of, or what it is to "
+                      "replace, was deleted",
+                      one.name));
+    }
+    for (const CollectionRecord& other : catalog_.Collections()) {
+      if (other.name != one.name || other.id == one.replaced_id) continue;
+      return absl::AlreadyExistsError(fmt::format("there is a collection '{}' already", one.name));
+    }
+    record->name = one.name;
+    batch.Put(files_.meta(), CollectionKey(record->id), EncodeCollection(*record));
+    if (one.replaced_id.has_value()) PutDropped(*one.replaced_id, batch);
+    published.push_back(*std::move(record));
+  }
+  if (absl::Status s = WriteMeta(batch); !s.ok()) return s;
+  for (const Publication& one : publications) {
+    if (one.replaced_id.has_value()) catalog_.Remove(*one.replaced_id);
+  }
+  for (const CollectionRecord& record : published) catalog_.Put(record);
+  return absl::OkStatus();
+}
+
+void Committer::PutDropped(uint32_t collection_id, rocksdb::WriteBatch& batch) {
+  batch.Delete(files_.meta(), CollectionKey(collection_id));
+  batch.Delete(files_.meta(), CountersKey(collection_id));
+  batch.Put(files_.meta(), DroppedKey(collection_id), "");
+}
+
 absl::Status Committer::DropCollection(uint32_t collection_id) {
   MutexLock lock(write_mutex_);
   if (!catalog_.Find(collection_id).has_value()) {
     return absl::NotFoundError("there is no such collection");
   }
   rocksdb::WriteBatch batch;
-  batch.Delete(files_.meta(), CollectionKey(collection_id));
-  batch.Delete(files_.meta(), CountersKey(collection_id));
-  batch.Put(files_.meta(), DroppedKey(collection_id), "");
+  PutDropped(collection_id, batch);
   if (absl::Status s = WriteMeta(batch); !s.ok()) return s;
   catalog_.Remove(collection_id);
   return absl::OkStatus();

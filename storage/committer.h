@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -38,6 +39,7 @@ class Committer {
   // Changes of the catalog, synced when they return; errors as Store's methods of these names say.
   absl::StatusOr<CollectionRecord> CreateCollection(CollectionRecord record);
   absl::Status UpdateCollection(const CollectionRecord& record);
+  absl::Status PublishCollections(std::span<const Publication> publications);
   absl::Status DropCollection(uint32_t collection_id);
 
   uint64_t commits() const { return commits_; }
@@ -55,6 +57,7 @@ class Committer {
   std::deque<Waiting*> TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_);
   void Commit(const std::deque<Waiting*>& group);
   absl::Status CheckSpace(const WriteRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void PutDropped(uint32_t collection_id, rocksdb::WriteBatch& batch);
   absl::Status WriteMeta(rocksdb::WriteBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status CheckNotFailed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 

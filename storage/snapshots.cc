@@ -135,6 +135,20 @@ SnapshotCheck CheckSnapshot(const std::string& path, const SnapshotManifest& man
   return check;
 }
 
+absl::Status CheckRestorable(const std::string& path, const SnapshotManifest& manifest) {
+  if (manifest.format > static_cast<uint32_t>(kDataFormat)) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{} was made of format {}, and this program knows formats 1 to {}: use a newer program",
+        path, manifest.format, kDataFormat));
+  }
+  const SnapshotCheck check = CheckSnapshot(path, manifest);
+  if (check.problems.empty()) return absl::OkStatus();
+  return absl::DataLossError(fmt::format(
+      "{} is damaged: {}{}", path, check.problems.front(),
+      check.problems.size() > 1 ? fmt::format(", and {} more problems", check.problems.size() - 1)
+                                : ""));
+}
+
 absl::Status FinishSnapshot(const std::string& unfinished, const std::string& path,
                             SnapshotManifest manifest) {
   const auto names = FilesIn(unfinished);
@@ -154,24 +168,13 @@ absl::StatusOr<SnapshotManifest> RestoreSnapshot(const std::string& path,
                                                  const std::string& data_directory) {
   auto manifest = ReadSnapshot(path);
   if (!manifest.ok()) return manifest.status();
-  if (manifest->format > static_cast<uint32_t>(kDataFormat)) {
-    return absl::FailedPreconditionError(fmt::format(
-        "{} was made of format {}, and this program knows formats 1 to {}: use a newer program",
-        path, manifest->format, kDataFormat));
-  }
   std::error_code error;
   const std::string target = fs::absolute(data_directory).lexically_normal().string();
   if (fs::exists(target, error) && (!fs::is_directory(target) || !fs::is_empty(target, error))) {
     return absl::FailedPreconditionError(
         fmt::format("{} is there and not empty: restore into a new directory", data_directory));
   }
-  const SnapshotCheck check = CheckSnapshot(path, *manifest);
-  if (!check.problems.empty()) {
-    return absl::DataLossError(fmt::format(
-        "{} is damaged: {}{}", path, check.problems.front(),
-        check.problems.size() > 1 ? fmt::format(", and {} more problems", check.problems.size() - 1)
-                                  : ""));
-  }
+  if (absl::Status s = CheckRestorable(path, *manifest); !s.ok()) return s;
   const std::string unfinished = target + ".restoring";
   if (absl::Status s = RemoveAll(unfinished); !s.ok()) return s;
   absl::Status copied = CopyFiles(path, unfinished, manifest->files);

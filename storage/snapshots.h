@@ -58,6 +58,10 @@ class Snapshots {
 absl::StatusOr<SnapshotManifest> ReadSnapshot(const std::string& path);
 SnapshotCheck CheckSnapshot(const std::string& path, const SnapshotManifest& manifest);
 
+// Whether a snapshot may be restored: FailedPrecondition when it is of a newer format, DataLoss
+// with what is wrong when a file is not what it was. Cost: reads every byte.
+absl::Status CheckRestorable(const std::string& path, const SnapshotManifest& manifest);
+
 // Everything in the directory `unfinished` that a manifest names is there: adds the files with
 // their SHA-256 to `manifest`, writes it, and renames the directory to `path`; it survives a power
 // cut.

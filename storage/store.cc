@@ -62,7 +62,7 @@ class Store::State {
     const auto linked_catalog = Catalog::Load(**linked);
     if (!linked_catalog.ok()) return linked_catalog.status();
     manifest.last_sequence = (*linked_catalog)->State().last_sequence;
-    for (const CollectionRecord& record : (*linked_catalog)->Collections()) {
+    for (const CollectionRecord& record : (*linked_catalog)->Published()) {
       manifest.collections.push_back(
           {.name = record.name,
            .document_count = (*linked_catalog)->Counters(record.id).document_count,
@@ -95,7 +95,12 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) 
   auto state = std::make_unique<State>(*std::move(directory), *std::move(files),
                                        *std::move(catalog), options.free_disk_bytes_min);
   if (absl::Status s = state->snapshots.RemoveUnfinished(); !s.ok()) return s;
-  return std::unique_ptr<Store>(new Store(std::move(state)));
+  std::unique_ptr<Store> store(new Store(std::move(state)));
+  for (const CollectionRecord& record : store->state_->catalog->Collections()) {
+    // Nobody sees it, so a disk that takes no write now only delays it.
+    if (!record.is_published()) store->DropCollection(record.id).IgnoreError();
+  }
+  return store;
 }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -116,7 +121,15 @@ absl::Status Store::DropCollection(uint32_t collection_id) {
   return absl::OkStatus();
 }
 
-std::vector<CollectionRecord> Store::Collections() const { return state_->catalog->Collections(); }
+absl::Status Store::PublishCollections(std::span<const Publication> publications) {
+  if (absl::Status s = state_->committer.PublishCollections(publications); !s.ok()) return s;
+  for (const Publication& one : publications) {
+    if (one.replaced_id.has_value()) state_->reaper.Reap(*one.replaced_id);
+  }
+  return absl::OkStatus();
+}
+
+std::vector<CollectionRecord> Store::Collections() const { return state_->catalog->Published(); }
 
 absl::StatusOr<CommitResult> Store::Write(WriteRequest request) {
   return state_->committer.Write(request);

@@ -70,11 +70,17 @@ class Store {
   // query_prompt). NotFound when there is none.
   absl::Status UpdateCollection(const CollectionRecord& record);
 
+  // Gives collections that were made under a name with kUnpublishedMark the names that are to be
+  // seen, and drops those whose places they take; all of it or nothing, durable when it returns.
+  // NotFound for an unknown id, AlreadyExists when a name is taken by another. A start drops what
+  // was never published.
+  absl::Status PublishCollections(std::span<const Publication> publications);
+
   // Removes a collection and all of its documents. NotFound when there is none. The space is
   // reclaimed in the background, also across a restart.
   absl::Status DropCollection(uint32_t collection_id);
 
-  // All collections, by name.
+  // All collections that are published, by name.
   std::vector<CollectionRecord> Collections() const;
 
   // Commits `request` together with whatever else waits, and returns once it has the durability

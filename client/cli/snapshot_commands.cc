@@ -92,6 +92,54 @@ int Delete(CommandContext& context, const std::string& name) {
   return kExitOk;
 }
 
+std::string Told(const v1::RestoredCollection& one, bool dry_run) {
+  const std::string replaced =
+      one.replaces() ? fmt::format(", in the place of {} documents", one.replaced_document_count())
+                     : "";
+  return fmt::format("{} '{}' as '{}': {} documents{}", dry_run ? "would restore" : "restored",
+                     one.name(), one.as_collection(), one.document_count(), replaced);
+}
+
+int Restore(CommandContext& context, const v1::RestoreSnapshotRequest& request) {
+  const auto restored = context.client().RestoreSnapshot(request);
+  if (!restored.ok()) return CommandContext::Fail(restored.status());
+  Output output =
+      context.NewOutput({"name", "as_collection", "document_count", "replaced_document_count"});
+  for (const v1::RestoredCollection& one : restored->collections()) {
+    CommandContext::Say(Told(one, request.dry_run()));
+    Json json = {{"name", one.name()},
+                 {"as_collection", one.as_collection()},
+                 {"document_count", one.document_count()}};
+    if (one.replaces()) json["replaced_document_count"] = one.replaced_document_count();
+    output.Add(std::move(json));
+  }
+  if (request.dry_run()) CommandContext::Say("every file is good; nothing was changed");
+  return kExitOk;
+}
+
+void AddRestoreCommand(CLI::App& group, CommandContext& context) {
+  auto request = std::make_shared<v1::RestoreSnapshotRequest>();
+  CLI::App* const restore =
+      context.AddCommand(group, "restore", "bring collections back, while reads and writes go on",
+                         [&context, request] { return Restore(context, *request); });
+  restore
+      ->add_option_function<std::string>(
+          "name", [request](const std::string& name) { request->set_name(name); }, "the snapshot")
+      ->required();
+  restore->add_option_function<std::string>(
+      "--collection", [request](const std::string& name) { request->set_collection(name); },
+      "this one only (default: all)");
+  restore->add_option_function<std::string>(
+      "--as", [request](const std::string& name) { request->set_as_collection(name); },
+      "under another name; with --collection");
+  restore->add_flag_callback(
+      "--replace", [request] { request->set_replace(true); },
+      "in the place of collections of these names, which go with all of their documents");
+  restore->add_flag_callback(
+      "--dry-run", [request] { request->set_dry_run(true); },
+      "check everything and say what would happen, but do nothing");
+}
+
 }  // namespace
 
 void AddSnapshotCommands(CLI::App& app, CommandContext& context) {
@@ -115,6 +163,7 @@ void AddSnapshotCommands(CLI::App& app, CommandContext& context) {
   add("verify", "read every file of one and compare its SHA-256; exit code 1 when it is damaged",
       Verify);
   add("delete", "remove one", Delete);
+  AddRestoreCommand(*group, context);
 }
 
 }  // namespace simile::cli

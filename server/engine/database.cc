@@ -157,33 +157,30 @@ Database::~Database() {
   }
 }
 
-std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& record) {
-  std::shared_ptr<EncoderService> model;
-  if (!record.model_name.empty()) {
-    auto found = models_->Find(record.model_name);
+absl::StatusOr<std::shared_ptr<EncoderService>> Database::ModelOf(const CollectionRecord& record) {
+  if (record.model_name.empty()) return std::shared_ptr<EncoderService>();
+  auto found = models_->Find(record.model_name);
+  if (!found.ok()) {
+    const absl::Status loaded = models_->Load(record.model_name);
+    if (loaded.ok()) found = models_->Find(record.model_name);
     if (!found.ok()) {
-      const absl::Status loaded = models_->Load(record.model_name);
-      if (loaded.ok()) found = models_->Find(record.model_name);
-      if (!found.ok()) {
-        return std::make_shared<Collection>(
-            record, *store_,
-            absl::FailedPreconditionError(fmt::format(
-                "collection '{}' was made with model '{}', which this server has not loaded: start "
-                "it with --model DIR of that model ({})",
-                record.name, record.model_name, MessageOf(loaded))));
-      }
+      return absl::FailedPreconditionError(fmt::format(
+          "collection '{}' was made with model '{}', which this server has not loaded: start it "
+          "with --model DIR of that model ({})",
+          record.name, record.model_name, MessageOf(loaded)));
     }
-    const std::string& fingerprint = (*found)->encoder().info().fingerprint;
-    if (fingerprint != record.model_fingerprint) {
-      return std::make_shared<Collection>(
-          record, *store_,
-          absl::FailedPreconditionError(fmt::format(
-              "collection '{}' was made with model '{}' of fingerprint {}, but the loaded model "
-              "of that name has {}: start the server with the first one",
-              record.name, record.model_name, record.model_fingerprint, fingerprint)));
-    }
-    model = *found;
   }
+  const std::string& fingerprint = (*found)->encoder().info().fingerprint;
+  if (fingerprint == record.model_fingerprint) return found;
+  return absl::FailedPreconditionError(fmt::format(
+      "collection '{}' was made with model '{}' of fingerprint {}, but the loaded model of that "
+      "name has {}: start the server with the first one",
+      record.name, record.model_name, record.model_fingerprint, fingerprint));
+}
+
+std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& record) {
+  const auto model = ModelOf(record);
+  if (!model.ok()) return std::make_shared<Collection>(record, *store_, model.status());
   auto index = IndexFor(record, *store_, memory_guard_);
   if (!index.ok()) {
     return std::make_shared<Collection>(
@@ -197,7 +194,7 @@ std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& rec
       .counters = counters_,
       .recall_sampler = recall_sampler_,
       .filter_field_bytes_max = options_.filter_field_bytes_max};
-  return std::make_shared<Collection>(record, surroundings, model, *std::move(index));
+  return std::make_shared<Collection>(record, surroundings, *model, *std::move(index));
 }
 
 size_t Database::LoadThreads() const {

@@ -21,6 +21,7 @@
 #include "server/engine/model_registry.h"
 #include "server/engine/mutex.h"
 #include "server/engine/snapshot_scheduler.h"
+#include "storage/snapshot_reader.h"
 #include "storage/store.h"
 
 namespace simile {
@@ -39,6 +40,22 @@ struct CollectionSettings {
   std::optional<std::string> query_prompt;
   std::optional<std::string> document_prompt;
   std::vector<std::string> filter_fields;  // Indexed for filters; none: all.
+};
+
+struct RestoreRequest {
+  std::string snapshot;
+  std::string collection;     // Of the snapshot. Empty: all.
+  std::string as_collection;  // Only with `collection`. Empty: the same name.
+  bool replace = false;       // Collections of these names go.
+  bool dry_run = false;       // Everything is checked, and nothing done.
+};
+
+// One collection of a restore: what it is, and what it becomes.
+struct RestoredCollection {
+  std::string name;
+  std::string as_collection;
+  uint64_t document_count = 0;
+  std::optional<uint64_t> replaced_document_count;  // None: there was no collection of that name.
 };
 
 struct DatabaseOptions {
@@ -105,6 +122,13 @@ class Database {
   absl::StatusOr<SnapshotCheck> VerifySnapshot(const std::string& name) const;
   absl::Status RemoveSnapshot(const std::string& name);
 
+  // Copies collections of a snapshot, verified first, into new ones that nobody sees, fills their
+  // indexes, and publishes them all at once; until then, and on every error, what is there stays.
+  // Nothing is embedded. One after the other. Errors as RestoreSnapshot of admin_service.proto
+  // lists them, and those of Store::Write.
+  absl::StatusOr<std::vector<RestoredCollection>> RestoreSnapshot(const RestoreRequest& request,
+                                                                  const CallContext& context);
+
   // By name; an error in the place of what cannot be read.
   struct NamedSnapshot {
     std::string name;
@@ -118,7 +142,18 @@ class Database {
   StoreStatistics StoreStats() const { return store_->Statistics(); }
 
  private:
+  // A collection of a snapshot on its way.
+  struct Restoring;
+
   std::shared_ptr<Collection> OpenCollection(const CollectionRecord& record);
+  // The loaded model of a collection, null when it has none. FailedPrecondition when it cannot be
+  // loaded or has another fingerprint.
+  absl::StatusOr<std::shared_ptr<EncoderService>> ModelOf(const CollectionRecord& record);
+  absl::StatusOr<std::vector<Restoring>> PlanRestore(const RestoreRequest& request,
+                                                     const SnapshotReader& reader);
+  absl::Status PrepareRestore(const SnapshotReader& reader, const CallContext& context,
+                              Restoring& one);
+  absl::Status PublishRestored(std::vector<Restoring>& prepared, bool replace);
   void ReopenCollectionsOf(const std::string& model_name);
   size_t LoadThreads() const;
   SnapshotScheduler::Actions SnapshotActions();
@@ -134,6 +169,8 @@ class Database {
   RecallSampler recall_sampler_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> stop_{false};
+
+  Mutex restore_mutex_;  // Held for the whole of a restore.
 
   mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<Collection>, std::less<>> collections_

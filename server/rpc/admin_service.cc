@@ -304,4 +304,26 @@ grpc::ServerUnaryReactor* AdminService::DeleteSnapshot(grpc::CallbackServerConte
       });
 }
 
+grpc::ServerUnaryReactor* AdminService::RestoreSnapshot(grpc::CallbackServerContext* context,
+                                                        const grpc::ByteBuffer* request,
+                                                        grpc::ByteBuffer* response) {
+  return UnaryCall<v1::RestoreSnapshotRequest, v1::RestoreSnapshotResponse>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto& message,
+             const CallContext& call) -> absl::StatusOr<v1::RestoreSnapshotResponse> {
+        const auto restored =
+            runtime_.database.RestoreSnapshot({.snapshot = message.name(),
+                                               .collection = message.collection(),
+                                               .as_collection = message.as_collection(),
+                                               .replace = message.replace(),
+                                               .dry_run = message.dry_run()},
+                                              call);
+        if (!restored.ok()) return restored.status();
+        v1::RestoreSnapshotResponse proto;
+        proto.set_dry_run(message.dry_run());
+        for (const RestoredCollection& one : *restored) ToProto(one, *proto.add_collections());
+        return proto;
+      });
+}
+
 }  // namespace simile

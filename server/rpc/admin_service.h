@@ -15,7 +15,8 @@ using RawAdminService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
                         v1::AdminService::WithRawCallbackMethod_GetSnapshot<
                             v1::AdminService::WithRawCallbackMethod_VerifySnapshot<
                                 v1::AdminService::WithRawCallbackMethod_DeleteSnapshot<
-                                    v1::AdminService::Service>>>>>>>>>;
+                                    v1::AdminService::WithRawCallbackMethod_RestoreSnapshot<
+                                        v1::AdminService::Service>>>>>>>>>>;
 
 // simile.v1.AdminService on the admin pool.
 class AdminService final : public RawAdminService {
@@ -49,6 +50,9 @@ class AdminService final : public RawAdminService {
   grpc::ServerUnaryReactor* DeleteSnapshot(grpc::CallbackServerContext* context,
                                            const grpc::ByteBuffer* request,
                                            grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* RestoreSnapshot(grpc::CallbackServerContext* context,
+                                            const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override;
 
  private:
   RpcRuntime& runtime_;

@@ -43,4 +43,12 @@ void ToProto(const SnapshotCheck& check, v1::VerifySnapshotResponse& proto) {
   proto.set_bytes_read(check.bytes_read);
 }
 
+void ToProto(const RestoredCollection& restored, v1::RestoredCollection& proto) {
+  proto.set_name(restored.name);
+  proto.set_as_collection(restored.as_collection);
+  proto.set_document_count(restored.document_count);
+  proto.set_replaces(restored.replaced_document_count.has_value());
+  proto.set_replaced_document_count(restored.replaced_document_count.value_or(0));
+}
+
 }  // namespace simile

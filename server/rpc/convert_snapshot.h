@@ -9,6 +9,7 @@ namespace simile {
 void ToProto(const SnapshotManifest& manifest, bool with_files, v1::Snapshot& proto);
 void ToProto(const Database::NamedSnapshot& snapshot, v1::Snapshot& proto);
 void ToProto(const SnapshotCheck& check, v1::VerifySnapshotResponse& proto);
+void ToProto(const RestoredCollection& restored, v1::RestoredCollection& proto);
 
 }  // namespace simile
 

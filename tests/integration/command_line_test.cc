@@ -168,6 +168,16 @@ TEST_F(CommandLineTest, ASnapshotIsTakenVerifiedAndRestored) {
   EXPECT_THAT(server_.Run({"snapshot", "list", "-o", "jsonl"}).output, HasSubstr("\"one\""));
   EXPECT_EQ(server_.Run({"snapshot", "verify", "one"}).exit_code, 0);
   EXPECT_EQ(server_.Run({"snapshot", "show", "two"}).exit_code, 4);
+  const CommandResult told = server_.Run(
+      {"snapshot", "restore", "one", "--collection", "v", "--as", "again", "--dry-run"});
+  EXPECT_THAT(told.errors, HasSubstr("would restore 'v' as 'again'"));
+  EXPECT_EQ(server_.Run({"count", "again"}).exit_code, 4);
+  EXPECT_EQ(server_.Run({"snapshot", "restore", "one"}).exit_code, 1);
+  EXPECT_EQ(
+      server_.Run({"snapshot", "restore", "one", "--collection", "v", "--as", "again"}).exit_code,
+      0);
+  EXPECT_THAT(server_.Run({"count", "again"}).output, HasSubstr("{\"count\":1}"));
+  EXPECT_EQ(server_.Run({"snapshot", "restore", "one", "--replace"}).exit_code, 0);
   const std::string snapshot = directory_.path() + "/data/snapshots/one";
   const std::string restored = directory_.path() + "/restored";
   const CommandResult made =

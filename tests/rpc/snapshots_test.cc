@@ -66,6 +66,28 @@ TEST_F(SnapshotsTest, AreMadeListedShownVerifiedAndDeleted) {
             grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(SnapshotsTest, ACollectionIsRestoredUnderAnotherName) {
+  ASSERT_TRUE(Upsert("vectors", {VectorDocument("a", {1, 2}), VectorDocument("b", {2, 1})}).ok());
+  ASSERT_TRUE(Create("nightly").ok());
+  v1::RestoreSnapshotRequest request;
+  request.set_name("nightly");
+  request.set_collection("vectors");
+  v1::RestoreSnapshotResponse response;
+  EXPECT_EQ(Call(*admin_, &Stub::RestoreSnapshot, request, response).error_code(),
+            grpc::StatusCode::ALREADY_EXISTS);
+  request.set_as_collection("again");
+  request.set_dry_run(true);
+  ASSERT_TRUE(Call(*admin_, &Stub::RestoreSnapshot, request, response).ok());
+  EXPECT_TRUE(response.dry_run());
+  request.set_dry_run(false);
+  ASSERT_TRUE(Call(*admin_, &Stub::RestoreSnapshot, request, response).ok());
+  ASSERT_EQ(response.collections_size(), 1);
+  EXPECT_EQ(response.collections(0).as_collection(), "again");
+  EXPECT_EQ(response.collections(0).document_count(), 2u);
+  EXPECT_FALSE(response.collections(0).replaces());
+  EXPECT_TRUE(Upsert("again", {VectorDocument("c", {1, 1})}).ok());
+}
+
 TEST_F(SnapshotsTest, AnEmptyNameIsMadeOfTheTime) {
   ASSERT_TRUE(Create("").ok());
   EXPECT_THAT(made_.name(), ::testing::MatchesRegex("[0-9]+-[0-9]+"));

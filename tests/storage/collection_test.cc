@@ -57,6 +57,39 @@ TEST_F(CollectionTest, ANameIsTakenOnce) {
   EXPECT_EQ(Create("other"), 2u) << "a refused collection used up an id";
 }
 
+TEST_F(CollectionTest, WhatIsNotPublishedIsSeenByNobodyAndGoneAfterAStart) {
+  const uint32_t hidden = Create("~texts");
+  Create("texts");
+  ASSERT_THAT(store_->Write(Request(hidden, {Put("a", "apple")})), IsOk());
+  EXPECT_THAT(Names(), ElementsAre("texts"));
+  const auto snapshot = store_->CreateSnapshot("s", 0, "test");
+  ASSERT_THAT(snapshot, IsOk());
+  EXPECT_EQ(snapshot->collections.size(), 1u);
+  Reopen();
+  EXPECT_THAT(Names(), ElementsAre("texts"));
+  EXPECT_THAT(store_->GetByLabel(hidden, std::vector<uint64_t>{1}, {}),
+              StatusIs(absl::StatusCode::kNotFound, ""));
+}
+
+TEST_F(CollectionTest, PublishedCollectionsTakeThePlacesOfOthersAllAtOnce) {
+  const uint32_t old = Create("texts"), fresh = Create("~texts"), second = Create("~more");
+  ASSERT_THAT(store_->Write(Request(fresh, {Put("a", "apple")})), IsOk());
+  const std::vector<Publication> refused = {{second, "more", {}}, {fresh, "texts", {}}};
+  EXPECT_THAT(store_->PublishCollections(refused),
+              StatusIs(absl::StatusCode::kAlreadyExists, "'texts'"));
+  EXPECT_THAT(Names(), ElementsAre("texts"));
+  const std::vector<Publication> unknown = {{second, "more", {}}, {99, "other", {}}};
+  EXPECT_THAT(store_->PublishCollections(unknown),
+              StatusIs(absl::StatusCode::kNotFound, "'other'"));
+  const std::vector<Publication> right = {{second, "more", {}}, {fresh, "texts", old}};
+  ASSERT_THAT(store_->PublishCollections(right), IsOk());
+  EXPECT_THAT(Names(), ElementsAre("more", "texts"));
+  Reopen();
+  EXPECT_THAT(Names(), ElementsAre("more", "texts"));
+  EXPECT_EQ(store_->DocumentCount(fresh), 1u);
+  EXPECT_EQ(store_->DocumentCount(old), 0u);
+}
+
 TEST_F(CollectionTest, CollectionsDoNotSeeEachOthersDocuments) {
   const uint32_t first = Create("first");
   const uint32_t second = Create("second");
