@@ -1,0 +1,185 @@
+// Writes of the store beside plain RocksDB with the same families, options, keys and values, in
+// turns on the same disk: what labels, counters, the log of changes and the one committer cost, or
+// save.
+//   write_bench DIRECTORY [--seconds 3] [--rounds 3] [--dimension 384]
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <mutex>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "fmt/format.h"
+#include "storage/catalog_codec.h"
+#include "storage/database_files.h"
+#include "storage/document_codec.h"
+#include "storage/keys.h"
+#include "storage/store.h"
+
+namespace simile {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Load {
+  bool sync;
+  size_t clients;
+  size_t batch;  // Documents of one request.
+};
+
+struct Figures {
+  double documents_per_second = 0;
+  double p99_ms = 0;  // Of a request.
+};
+
+// Calls `write(client, number of the first document)` from all clients until the time is over.
+Figures Measure(const Load& load, double seconds,
+                const std::function<void(size_t, uint64_t)>& write) {
+  std::vector<double> taken_ms;
+  std::mutex mutex;
+  std::atomic<uint64_t> next{0};
+  const auto start = Clock::now();
+  const auto end = start + std::chrono::duration<double>(seconds);
+  std::vector<std::thread> threads;
+  for (size_t client = 0; client < load.clients; ++client) {
+    threads.emplace_back([&, client] {
+      std::vector<double> own_ms;
+      while (Clock::now() < end) {
+        const auto begun = Clock::now();
+        write(client, next.fetch_add(load.batch));
+        own_ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begun).count());
+      }
+      const std::lock_guard lock(mutex);
+      taken_ms.insert(taken_ms.end(), own_ms.begin(), own_ms.end());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+  std::ranges::sort(taken_ms);
+  return {.documents_per_second = static_cast<double>(taken_ms.size() * load.batch) / elapsed,
+          .p99_ms = taken_ms[taken_ms.size() * 99 / 100]};
+}
+
+void Require(const absl::Status& status) {
+  if (status.ok()) return;
+  std::cerr << "write_bench: " << status.ToString() << "\n";
+  std::exit(1);
+}
+
+class WriteBench {
+ public:
+  WriteBench(std::string directory, double seconds, size_t dimension)
+      : directory_(std::move(directory)), seconds_(seconds), vector_(dimension) {
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    for (float& component : vector_) component = normal(random);
+    while (text_.size() < 200) text_.append("some words of a text ");
+  }
+
+  Figures RunStore(const Load& load) {
+    const std::string path = Fresh("store");
+    auto store = Store::Open({.data_directory = path});
+    Require(store.status());
+    const auto collection = (*store)->CreateCollection(
+        {.name = "docs", .dimension = static_cast<uint32_t>(vector_.size())});
+    Require(collection.status());
+    return Measure(load, seconds_, [&](size_t, uint64_t first) {
+      WriteRequest request{.collection_id = collection->id,
+                           .durability = load.sync ? Durability::kFsync : Durability::kOsBuffer};
+      for (uint64_t number = first; number < first + load.batch; ++number) {
+        request.operations.emplace_back(
+            PutOperation{.id = std::to_string(number), .text = text_, .vector = vector_});
+      }
+      Require((*store)->Write(std::move(request)).status());
+    });
+  }
+
+  Figures RunPlain(const Load& load) {
+    auto files = DatabaseFiles::Open(Fresh("plain"), {});
+    Require(files.status());
+    return Measure(load, seconds_, [&](size_t, uint64_t first) {
+      rocksdb::WriteBatch batch;
+      for (uint64_t number = first; number < first + load.batch; ++number) {
+        const std::string id = std::to_string(number);
+        const std::string key = LabelKey(1, number + 1);
+        batch.Put((*files)->ids(), IdKey(1, id), EncodeLabel(number + 1));
+        batch.Put((*files)->documents(), key, EncodeDocument({.id = id, .text = text_}));
+        batch.Put((*files)->vectors(), key, EncodeVector(vector_));
+      }
+      rocksdb::WriteOptions options;
+      options.sync = load.sync;
+      if (!(*files)->db().Write(options, &batch).ok()) {
+        Require(absl::InternalError("a plain write failed"));
+      }
+    });
+  }
+
+ private:
+  std::string Fresh(const std::string& name) const {
+    const std::string path = directory_ + "/" + name;
+    std::filesystem::remove_all(path);
+    return path;
+  }
+
+  const std::string directory_;
+  const double seconds_;
+  std::vector<float> vector_;
+  std::string text_;
+};
+
+double Median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+void Compare(WriteBench& bench, const Load& load, int rounds) {
+  std::vector<double> store, plain, ratio, store_p99, plain_p99;
+  for (int round = 0; round < rounds; ++round) {
+    const Figures ours = bench.RunStore(load);
+    const Figures theirs = bench.RunPlain(load);
+    store.push_back(ours.documents_per_second);
+    plain.push_back(theirs.documents_per_second);
+    ratio.push_back(ours.documents_per_second / theirs.documents_per_second);
+    store_p99.push_back(ours.p99_ms);
+    plain_p99.push_back(theirs.p99_ms);
+  }
+  fmt::print("{:<10} {:>7} {:>6} {:>12.0f} {:>12.0f} {:>6.2f} {:>10.2f} {:>10.2f}\n",
+             load.sync ? "fsync" : "os-buffer", load.clients, load.batch, Median(store),
+             Median(plain), Median(ratio), Median(store_p99), Median(plain_p99));
+  std::cout.flush();
+}
+
+}  // namespace
+}  // namespace simile
+
+int main(int argc, char** argv) {
+  CLI::App app("Writes of the store beside plain RocksDB, medians of some rounds");
+  std::string directory;
+  double seconds = 3;
+  int rounds = 3;
+  size_t dimension = 384;
+  app.add_option("directory", directory, "on the disk to measure; is filled and left")->required();
+  app.add_option("--seconds", seconds, "of each turn");
+  app.add_option("--rounds", rounds, "turns of each");
+  app.add_option("--dimension", dimension, "of the vectors");
+  CLI11_PARSE(app, argc, argv);
+  std::filesystem::create_directories(directory);
+  simile::WriteBench bench(directory, seconds, dimension);
+  fmt::print("{:<10} {:>7} {:>6} {:>12} {:>12} {:>6} {:>10} {:>10}\n", "durability", "clients",
+             "batch", "store, docs/s", "plain, docs/s", "ratio", "p99, ms", "p99, ms");
+  for (const bool sync : {true, false}) {
+    for (const auto& [clients, batch] :
+         {std::pair<size_t, size_t>{1, 1}, {8, 1}, {64, 1}, {1, 256}, {8, 256}}) {
+      simile::Compare(bench, {.sync = sync, .clients = clients, .batch = batch}, rounds);
+    }
+  }
+  return 0;
+}
