@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/kill_point.h"
 #include "fmt/format.h"
 
 namespace simile {
@@ -45,7 +46,9 @@ bool WriteAll(int file, std::string_view content) {
 absl::Status WriteAndSync(const std::string& path, std::string_view content) {
   const File file(path, O_WRONLY | O_CREAT | O_TRUNC);
   if (file.number() < 0) return FileSystemError("creating " + path, errno);
-  if (!WriteAll(file.number(), content) || fsync(file.number()) != 0) {
+  const bool written = WriteAll(file.number(), content);
+  KillPoint("file.before-sync");
+  if (!written || fsync(file.number()) != 0) {
     return FileSystemError("writing " + path, errno);
   }
   return absl::OkStatus();
@@ -69,9 +72,11 @@ absl::Status WriteDurably(const std::string& path, std::string_view content) {
     unlink(unfinished.c_str());
     return s;
   }
+  KillPoint("file.before-rename");
   if (std::rename(unfinished.c_str(), path.c_str()) != 0) {
     return FileSystemError("renaming " + unfinished, errno);
   }
+  KillPoint("file.after-rename");
   // The name is durable only once the directory is.
   return SyncDirectory(fs::path(path).parent_path().string());
 }

@@ -9,6 +9,7 @@
 #include "base/crc32c.h"
 #include "base/durable_file.h"
 #include "base/in_parallel.h"
+#include "base/kill_point.h"
 #include "fmt/format.h"
 
 namespace simile::index_internal {
@@ -138,17 +139,23 @@ absl::Status GraphFiles::WriteChunks(HnswGraph& graph, Manifest& manifest,
   for (size_t chunk = 0; chunk < manifest.chunks.size(); ++chunk) {
     // Slots first: then all vectors of the slots that are in the file get synced.
     if (graph.memory().TakeChanged(chunk) || manifest.chunks[chunk].generation == 0) {
+      KillPoint("checkpoint.before-slots");
       const auto file = WriteChunk(manifest.generation, chunk, graph);
       if (!file.ok()) return file.status();
+      KillPoint("checkpoint.after-slots");
       manifest.chunks[chunk] = *file;
       ++report.chunks_written;
       report.bytes_written += file->bytes;
     }
     if (graph.memory().TakeVectorsChanged(chunk)) {
       if (absl::Status s = graph.memory().files()->Sync(chunk); !s.ok()) return s;
+      KillPoint("checkpoint.after-vectors");
     }
   }
-  return WriteDurably(PathOf(kManifestName), EncodeManifest(manifest));
+  KillPoint("checkpoint.before-manifest");
+  absl::Status written = WriteDurably(PathOf(kManifestName), EncodeManifest(manifest));
+  KillPoint("checkpoint.after-manifest");
+  return written;
 }
 
 absl::StatusOr<CheckpointReport> GraphFiles::Write(HnswGraph& graph, uint64_t sequence) {

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/kill_point.h"
 #include "fmt/format.h"
 #include "storage/catalog_codec.h"
 #include "storage/keys.h"
@@ -104,10 +105,13 @@ void CollectionReaper::RemoveData(uint32_t collection_id) {
         !files_.db().DeleteRange(rocksdb::WriteOptions(), family, first_slice, end_slice).ok()) {
       return;
     }
+    KillPoint("reaper.between-families");
   }
+  KillPoint("reaper.before-files");
   std::error_code error;
   std::filesystem::remove_all(DerivedDirectory(derived_path_, collection_id), error);
   if (error) return;
+  KillPoint("reaper.before-forgetting");
   files_.db().Delete(rocksdb::WriteOptions(), files_.meta(), DroppedKey(collection_id));
 }
 

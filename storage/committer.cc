@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/kill_point.h"
 #include "fmt/format.h"
 #include "storage/keys.h"
 #include "storage/rocksdb_status.h"
@@ -57,6 +58,7 @@ void Committer::Run() {
       group = TakeGroup();
     }
     Commit(group);
+    KillPoint("commit.before-answer");
     {
       MutexLock lock(queue_mutex_);
       for (Waiting* waiting : group) waiting->done = true;
@@ -94,7 +96,9 @@ void Committer::Commit(const std::deque<Waiting*>& group) {
     sync = sync || waiting->request.durability == Durability::kFsync;
   }
   if (good == 0) return;
+  KillPoint("commit.before-write");
   const rocksdb::Status written = batch.Write(sync);
+  KillPoint("commit.after-write");
   if (!written.ok()) {
     // What the log holds now is unknown until it is read again, so nothing more is acknowledged.
     const absl::Status failure = FromRocksDb(written, "writing a batch");
@@ -150,7 +154,9 @@ absl::StatusOr<CollectionRecord> Committer::CreateCollection(CollectionRecord re
   batch.Put(files_.meta(), CollectionKey(record.id), EncodeCollection(record));
   batch.Put(files_.meta(), CountersKey(record.id), EncodeCounters(counters));
   batch.Put(files_.meta(), rocksdb::Slice(kStoreStateKey), EncodeStoreState(state));
+  KillPoint("create.before-write");
   if (absl::Status s = WriteMeta(batch); !s.ok()) return s;
+  KillPoint("create.after-write");
   catalog_.Put(record);
   catalog_.SetCounters(record.id, counters);
   catalog_.SetState(state);
@@ -169,7 +175,9 @@ absl::Status Committer::UpdateCollection(const CollectionRecord& record) {
   changed->index_codes = record.index_codes;
   rocksdb::WriteBatch batch;
   batch.Put(files_.meta(), CollectionKey(record.id), EncodeCollection(*changed));
+  KillPoint("update.before-write");
   if (absl::Status s = WriteMeta(batch); !s.ok()) return s;
+  KillPoint("update.after-write");
   catalog_.Put(*changed);
   return absl::OkStatus();
 }
@@ -217,7 +225,9 @@ absl::Status Committer::DropCollection(uint32_t collection_id) {
   }
   rocksdb::WriteBatch batch;
   PutDropped(collection_id, batch);
+  KillPoint("drop.before-write");
   if (absl::Status s = WriteMeta(batch); !s.ok()) return s;
+  KillPoint("drop.after-write");
   catalog_.Remove(collection_id);
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/durable_file.h"
+#include "base/kill_point.h"
 #include "base/sha256.h"
 #include "fmt/format.h"
 #include "storage/data_directory.h"
@@ -160,8 +161,12 @@ absl::Status FinishSnapshot(const std::string& unfinished, const std::string& pa
   }
   if (absl::Status s = SyncAll(unfinished, manifest.files); !s.ok()) return s;
   const std::string text = EncodeManifest(manifest);
+  KillPoint("snapshot.before-manifest");
   if (absl::Status s = WriteDurably(unfinished + "/" + kManifestName, text); !s.ok()) return s;
-  return Rename(unfinished, path);
+  KillPoint("snapshot.before-rename");
+  absl::Status renamed = Rename(unfinished, path);
+  KillPoint("snapshot.after-rename");
+  return renamed;
 }
 
 absl::StatusOr<SnapshotManifest> RestoreSnapshot(const std::string& path,
@@ -180,8 +185,10 @@ absl::StatusOr<SnapshotManifest> RestoreSnapshot(const std::string& path,
   absl::Status copied = CopyFiles(path, unfinished, manifest->files);
   if (copied.ok()) {
     fs::permissions(unfinished, fs::perms::owner_all, error);
+    KillPoint("restore.before-format");
     copied = WriteDurably(unfinished + "/FORMAT", FormatText(static_cast<int>(manifest->format)));
   }
+  KillPoint("restore.before-rename");
   if (copied.ok()) copied = Rename(unfinished, target);
   if (!copied.ok()) {
     fs::remove_all(unfinished, error);
@@ -254,6 +261,7 @@ absl::Status Snapshots::Remove(std::string_view name) const {
   }
   // Under another name first: what is half removed is no snapshot.
   if (absl::Status s = Rename(PathOf(name), UnfinishedPathOf(name)); !s.ok()) return s;
+  KillPoint("snapshot-removal.after-rename");
   return RemoveAll(UnfinishedPathOf(name));
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/durable_file.h"
+#include "base/kill_point.h"
 #include "fmt/format.h"
 #include "storage/catalog.h"
 #include "storage/catalog_codec.h"
@@ -117,6 +118,7 @@ absl::Status Store::UpdateCollection(const CollectionRecord& record) {
 
 absl::Status Store::DropCollection(uint32_t collection_id) {
   if (absl::Status s = state_->committer.DropCollection(collection_id); !s.ok()) return s;
+  KillPoint("drop.before-reaping");
   state_->reaper.Reap(collection_id);
   return absl::OkStatus();
 }
@@ -192,6 +194,7 @@ absl::StatusOr<SnapshotManifest> Store::CreateSnapshot(const std::string& name,
     return absl::AlreadyExistsError(fmt::format("there is a snapshot '{}' already", name));
   }
   absl::Status made = state_->LinkSnapshot(unfinished, manifest);
+  KillPoint("snapshot.after-link");
   if (made.ok()) made = FinishSnapshot(unfinished, state_->snapshots.PathOf(name), manifest);
   if (!made.ok()) {
     std::filesystem::remove_all(unfinished, error);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/kill_point.h"
 #include "fmt/format.h"
 #include "server/engine/catalog_numbers.h"
 #include "server/engine/document_filter.h"
@@ -160,7 +161,9 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
     report.durability = committed->durability;
 
     Stopwatch index_watch;
+    KillPoint("upsert.before-metadata");
     batch.ApplyToMetadata(committed->operations, metadata_);
+    KillPoint("upsert.before-index");
     if (absl::Status s = batch.ApplyToIndex(committed->operations, *index_->Get()); !s.ok()) {
       change.Lost();
       return absl::Status(s.code(), fmt::format("stored as commit {}, but not yet searchable: {}; "

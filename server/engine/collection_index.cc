@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/in_parallel.h"
+#include "base/kill_point.h"
 #include "fmt/format.h"
 #include "server/engine/catalog_numbers.h"
 #include "server/engine/errors.h"
@@ -212,13 +213,16 @@ absl::StatusOr<CheckpointReport> CollectionIndex::WriteCheckpoint() {
   const uint64_t begun = applied_.begun();
   if (is_retired_ || checkpointed_changes_ == begun) return CheckpointReport{};
   const uint64_t sequence = applied_.Covered();
+  KillPoint("checkpoint.before-log-sync");
   // The files must not know more than the store does after a power cut.
   if (absl::Status s = store_.SyncLog(); !s.ok()) return s;
   auto report = Get()->Checkpoint(sequence);
   if (!report.ok()) return report;
   // An index without files is filled from all vectors, so it needs no changes either.
   const uint64_t forgotten = std::min(sequence, changes_needed_after_.value_or(sequence));
+  KillPoint("checkpoint.before-forgetting");
   if (absl::Status s = store_.ForgetChanges(collection_id_, forgotten); !s.ok()) return s;
+  KillPoint("checkpoint.after-forgetting");
   checkpointed_changes_ = begun;
   return report;
 }

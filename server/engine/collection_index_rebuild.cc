@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/kill_point.h"
 #include "fmt/format.h"
 #include "server/engine/collection_index.h"
 #include "server/engine/errors.h"
@@ -81,6 +82,7 @@ void CollectionIndex::RunRebuild(const Build& build, const std::function<absl::S
     WriteLock lock(checkpoint_mutex_);
     changes_needed_after_.reset();
   }
+  KillPoint("rebuild.before-removal");
   RemoveOtherDirectories(this->build());
   if (exchanged.ok()) {
     spdlog::info("collection '{}': a new index was built in {:.2f} s and took the old one's place",
@@ -183,7 +185,9 @@ absl::Status CollectionIndex::Exchange(const Build& build, std::shared_ptr<Vecto
     return absl::InternalError(
         fmt::format("the new index has {} vectors of {} documents", vectors, documents));
   }
+  KillPoint("rebuild.before-commit");
   if (absl::Status s = commit(); !s.ok()) return s;
+  KillPoint("rebuild.after-commit");
   checkpointed_changes_.reset();
   WriteLock lock(mutex_);
   index_ = std::move(index);

@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/kill_point.h"
 #include "fmt/format.h"
 #include "server/engine/collection.h"
 #include "server/engine/document_filter.h"
@@ -128,7 +129,9 @@ absl::Status Collection::RemoveStored(std::span<const std::string> ids, const Fi
     Stopwatch index_watch;
     const std::shared_ptr<VectorIndex> index = index_->Get();
     for (const OperationResult& result : committed->operations) {
+      KillPoint("remove.before-metadata");
       metadata_.Remove(result.label);
+      KillPoint("remove.before-index");
       index->Remove(result.label);
     }
     report.timings.index += index_watch.Elapsed();
@@ -208,6 +211,7 @@ absl::Status Collection::CommitPatched(const std::vector<StoredDocument*>& docum
   }
   Stopwatch commit_watch;
   auto committed = store_.Write(std::move(request));
+  KillPoint("patch.before-metadata");
   for (size_t at = 0; at < rows.size(); ++at) {
     if (committed.ok() && committed->operations[at].effect != OperationResult::Effect::kNotFound) {
       metadata_.Publish(committed->operations[at].label, rows[at]);
