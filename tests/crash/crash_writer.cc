@@ -29,10 +29,11 @@ v1::Document CrashDocument(const std::string& id, const DocumentState& state) {
 }
 
 CrashWriter::CrashWriter(const std::string& server, size_t number, uint32_t seed,
-                         DocumentStates& states)
+                         v1::Durability durability, DocumentStates& states)
     : client_({.server = server, .attempts_max = 1}),
       number_(number),
       random_(seed),
+      durability_(durability),
       states_(states),
       next_version_(static_cast<int64_t>(seed % 1'000'000) * 1'000'000) {}
 
@@ -65,6 +66,7 @@ std::vector<std::string> CrashWriter::SomeIds(size_t count_max) {
 bool CrashWriter::Upsert() {
   v1::UpsertDocumentsRequest request;
   request.set_collection(kCrashCollection);
+  request.set_durability(durability_);
   const DocumentState state{.exists = true, .version = ++next_version_, .mark = 0};
   const std::vector<std::string> ids = SomeIds(kBatchMax);
   for (const std::string& id : ids) {
@@ -80,6 +82,7 @@ bool CrashWriter::Upsert() {
 bool CrashWriter::Delete() {
   v1::DeleteDocumentsRequest request;
   request.set_collection(kCrashCollection);
+  request.set_durability(durability_);
   const std::vector<std::string> ids = SomeIds(kBatchMax / 2);
   for (const std::string& id : ids) {
     request.add_ids(id);
@@ -94,6 +97,7 @@ bool CrashWriter::Delete() {
 bool CrashWriter::Update() {
   v1::UpdateMetadataRequest request;
   request.set_collection(kCrashCollection);
+  request.set_durability(durability_);
   const int64_t mark = ++next_version_;
   std::vector<std::string> ids;
   for (const std::string& id : SomeIds(kBatchMax)) {
@@ -119,12 +123,13 @@ bool CrashWriter::Update() {
 
 bool CrashWriter::Stream() {
   std::vector<std::pair<std::string, DocumentState>> items;
-  Importer importer(client_, {.collection = kCrashCollection, .batch_documents = 16},
-                    [&](uint64_t item, const v1::UpsertResult& result) {
-                      // What a broken stream handled has an empty result.
-                      if (result.id().empty()) return;
-                      states_.Acknowledge(items[item].first, items[item].second);
-                    });
+  Importer importer(
+      client_, {.collection = kCrashCollection, .durability = durability_, .batch_documents = 16},
+      [&](uint64_t item, const v1::UpsertResult& result) {
+        // What a broken stream handled has an empty result.
+        if (result.id().empty()) return;
+        states_.Acknowledge(items[item].first, items[item].second);
+      });
   // Grows before anything is on its way, since results are reported by another thread.
   for (size_t item = 0; item < kStreamDocuments; ++item) {
     const std::string id = fmt::format("w{}-{}", number_, item % kStreamDocuments);

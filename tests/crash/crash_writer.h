@@ -25,7 +25,8 @@ v1::Document CrashDocument(const std::string& id, const DocumentState& state);
 // Thread safety: none; each has a thread of its own. `states` is shared.
 class CrashWriter {
  public:
-  CrashWriter(const std::string& server, size_t number, uint32_t seed, DocumentStates& states);
+  CrashWriter(const std::string& server, size_t number, uint32_t seed, v1::Durability durability,
+              DocumentStates& states);
 
   // Until the server cannot be reached, or refuses what it should not: then the reason is returned.
   std::string Run();
@@ -41,6 +42,7 @@ class CrashWriter {
   Client client_;
   const size_t number_;
   std::mt19937 random_;
+  const v1::Durability durability_;
   DocumentStates& states_;
   int64_t next_version_;
   std::string failure_;

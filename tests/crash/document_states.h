@@ -45,14 +45,14 @@ class DocumentStates {
     ++acknowledged_count_;
   }
 
-  // Whether a state may be what is there after a crash; if so it counts as acknowledged from now
-  // on.
+  // Whether a state may be what is there after a crash. It counts as acknowledged from now on, so
+  // that what was lost is found once.
   bool Settle(const std::string& id, const DocumentState& found) {
     const std::lock_guard lock(mutex_);
     Known& known = known_[id];
-    if (found != known.acknowledged && !known.asked.contains(found)) return false;
+    const bool is_right = found == known.acknowledged || known.asked.contains(found);
     known = {.acknowledged = found, .asked = {}};
-    return true;
+    return is_right;
   }
 
   // Every id that was ever asked for.

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -78,12 +79,14 @@ CommandResult RunCommand(const std::vector<std::string>& arguments, const std::s
   return result;
 }
 
-ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::string& log_path) {
+ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::string& log_path,
+                           const std::vector<std::string>& environment) {
   pid_ = fork();
   if (pid_ == 0) {
     const int log = open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
+    for (const std::string& variable : environment) putenv(const_cast<char*>(variable.c_str()));
     Execute(arguments);
   }
 }

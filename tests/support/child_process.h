@@ -20,8 +20,10 @@ CommandResult RunCommand(const std::vector<std::string>& arguments, const std::s
 // A program that runs beside the test; killed with it.
 class ChildProcess {
  public:
-  // Starts the program with both outputs written to the file `log_path`.
-  ChildProcess(const std::vector<std::string>& arguments, const std::string& log_path);
+  // Starts the program with both outputs written to the file `log_path`, and `environment`
+  // (NAME=VALUE) added to ours.
+  ChildProcess(const std::vector<std::string>& arguments, const std::string& log_path,
+               const std::vector<std::string>& environment = {});
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;

@@ -27,7 +27,8 @@ std::string ModelDirectory() {
 }
 
 ServerProcess::ServerProcess(const std::string& data_directory,
-                             const std::vector<std::string>& more_flags)
+                             const std::vector<std::string>& more_flags,
+                             const std::vector<std::string>& environment)
     : log_path_(data_directory + ".log") {
   const std::string port_path = data_directory + ".port";
   unlink(port_path.c_str());
@@ -35,7 +36,7 @@ ServerProcess::ServerProcess(const std::string& data_directory,
       ServerBinary(), "--data-dir", data_directory,          "--listen", "127.0.0.1:0",
       "--port-file",  port_path,    "--free-disk-bytes-min", "0"};
   arguments.insert(arguments.end(), more_flags.begin(), more_flags.end());
-  process_ = std::make_unique<ChildProcess>(arguments, log_path_);
+  process_ = std::make_unique<ChildProcess>(arguments, log_path_, environment);
 
   const auto give_up = std::chrono::steady_clock::now() + kStartTimeout;
   std::string port;

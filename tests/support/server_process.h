@@ -13,9 +13,10 @@ namespace simile {
 class ServerProcess {
  public:
   // Starts the server on `data_directory` and waits until it is SERVING (or has ended).
-  // `more_flags` are put behind the usual ones.
+  // `more_flags` are put behind the usual ones, `environment` (NAME=VALUE) is added to ours.
   explicit ServerProcess(const std::string& data_directory,
-                         const std::vector<std::string>& more_flags = {});
+                         const std::vector<std::string>& more_flags = {},
+                         const std::vector<std::string>& environment = {});
 
   // False when the server ended before it served; log() says why.
   bool serving() const { return serving_; }
