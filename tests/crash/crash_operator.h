@@ -1,0 +1,50 @@
+#ifndef SIMILE_TESTS_CRASH_CRASH_OPERATOR_H_
+#define SIMILE_TESTS_CRASH_CRASH_OPERATOR_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <thread>
+
+#include "client/simile_client.h"
+#include "tests/crash/crash_run.h"
+#include "tests/crash/document_states.h"
+
+namespace simile {
+
+// Does beside the writers what an operator does: takes and deletes snapshots, makes, fills, changes
+// and drops collections, and changes the kind of the index of the collection that is written to,
+// over and over. Knows which snapshots and collections must be there afterwards.
+//
+// Thread safety: none; has three threads of its own.
+class CrashOperator {
+ public:
+  explicit CrashOperator(CrashRun& run) : run_(run) {}
+
+  void Begin();
+  // Waits until its threads have seen that the server is gone.
+  void Finish();
+
+  // Collections and snapshots that were acknowledged are there, those deleted are not, and every
+  // snapshot verifies as good. Then deletes the snapshots, for their space.
+  void Check();
+
+ private:
+  absl::Status TakeSnapshots(Client& client);
+  absl::Status ChangeCollections(Client& client);
+  absl::Status ChangeIndex(Client& client);
+  void CheckCollections(Client& client);
+  void CheckSnapshots(Client& client);
+  void CheckNames(DocumentStates& states, const std::set<std::string>& listed);
+
+  CrashRun& run_;
+  std::array<std::thread, 3> threads_;
+  std::array<absl::Status, 3> endings_;
+  DocumentStates snapshots_;
+  DocumentStates collections_;
+  uint64_t round_[3] = {0, 0, 0};  // Of each thread.
+};
+
+}  // namespace simile
+
+#endif  // SIMILE_TESTS_CRASH_CRASH_OPERATOR_H_
