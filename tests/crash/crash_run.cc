@@ -11,6 +11,8 @@ namespace simile {
 namespace {
 
 constexpr size_t kWriters = 8;
+// A collection has a graph from 4,097 on; the writers have 1,500 at most.
+constexpr size_t kKeptDocuments = 4'400;
 constexpr size_t kCreatedTogether = 1'000;
 
 bool HasVectorOf(const v1::Document& stored, const v1::Document& expected) {
@@ -39,7 +41,7 @@ bool CrashRun::Start(const std::vector<std::string>& environment) {
   return server_->serving();
 }
 
-void CrashRun::Create(size_t document_count) {
+void CrashRun::Create() {
   Client client({.server = server_->address()});
   v1::CreateCollectionRequest request;
   request.set_name(kCrashCollection);
@@ -47,10 +49,10 @@ void CrashRun::Create(size_t document_count) {
   const auto created = client.CreateCollection(request);
   if (!created.ok()) Wrong(findings_.refused, created.status().ToString());
   const DocumentState state{.exists = true, .version = 1, .mark = 0};
-  for (size_t first = 0; first < document_count; first += kCreatedTogether) {
+  for (size_t first = 0; first < kKeptDocuments; first += kCreatedTogether) {
     v1::UpsertDocumentsRequest upsert;
     upsert.set_collection(kCrashCollection);
-    for (size_t at = first; at < std::min(first + kCreatedTogether, document_count); ++at) {
+    for (size_t at = first; at < std::min(first + kCreatedTogether, kKeptDocuments); ++at) {
       const std::string id = fmt::format("kept-{}", at);
       *upsert.add_documents() = CrashDocument(id, state);
       states_.Acknowledge(id, state);

@@ -40,9 +40,8 @@ class CrashRun {
   // False when the server ended before it served. `environment` are NAME=VALUE.
   bool Start(const std::vector<std::string>& environment = {});
 
-  // The collection, and so many documents that nobody changes. From 4,097 on it has a graph, and
-  // so checkpoints.
-  void Create(size_t document_count);
+  // The collection, and documents that nobody changes: enough for a graph, and so for checkpoints.
+  void Create();
 
   void BeginWriting();
   // Waits until the writers have seen that the server is gone.

@@ -27,7 +27,7 @@ bool KillCycles(size_t cycles, uint32_t seed) {
       break;
     }
     if (cycle == 0) {
-      run.Create(0);
+      run.Create();
     } else {
       run.Check();
     }

@@ -22,9 +22,6 @@
 namespace simile {
 namespace {
 
-// Enough for a graph, and so for checkpoints.
-constexpr size_t kKeptDocuments = 4'400;
-
 constexpr std::chrono::seconds kReachedWithin{60};
 constexpr int kKilled = 128 + SIGKILL;
 
@@ -47,7 +44,7 @@ class KillPoints {
   bool Run(const std::vector<std::string>& points, size_t times) {
     run_.SetOccasion(fmt::format("at the start, seed {}", seed_));
     if (Serves()) {
-      run_.Create(kKeptDocuments);
+      run_.Create();
       run_.server().Kill();
     }
     for (size_t time = 0; time < times; ++time) {

@@ -20,9 +20,6 @@
 namespace simile {
 namespace {
 
-// Enough for a graph, and so for checkpoints.
-constexpr size_t kKeptDocuments = 4'400;
-
 constexpr int kSkipped = 77;
 
 // Whether every thread of the process has seen SIGSTOP: one may be inside a sync until then.
@@ -62,7 +59,7 @@ int PowerCuts(size_t cuts, v1::Durability durability, uint32_t seed) {
       break;
     }
     if (cut == 0) {
-      run.Create(kKeptDocuments);
+      run.Create();
     } else {
       run.Check();
     }
