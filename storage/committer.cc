@@ -80,6 +80,7 @@ std::deque<Committer::Waiting*> Committer::TakeGroup() {
 
 void Committer::Commit(const std::deque<Waiting*>& group) {
   MutexLock lock(write_mutex_);
+  files_.StopCompactionsIfDamaged();
   CommitBatch batch(files_, catalog_);
   bool sync = false;
   size_t good = 0;
@@ -101,7 +102,9 @@ void Committer::Commit(const std::deque<Waiting*>& group) {
   KillPoint("commit.after-write");
   if (!written.ok()) {
     // What the log holds now is unknown until it is read again, so nothing more is acknowledged.
-    const absl::Status failure = FromRocksDb(written, "writing a batch");
+    absl::Status failure = FromRocksDb(written, "writing a batch");
+    // DataLoss would say that the records of these collections are damaged.
+    if (absl::IsDataLoss(failure)) failure = absl::InternalError(failure.message());
     failure_ = std::string(failure.message());
     for (Waiting* waiting : group) {
       if (waiting->result.ok()) waiting->result = failure;

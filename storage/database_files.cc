@@ -32,14 +32,16 @@ class SilentLog final : public rocksdb::Logger {
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
-rocksdb::DBOptions DatabaseOptionsOf() {
+rocksdb::DBOptions DatabaseOptionsOf(DamagePolicy policy) {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   // RocksDB's default drops acknowledged writes in silence after one damaged byte of the log.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.wal_recovery_mode = policy == DamagePolicy::kCutLog
+                                  ? rocksdb::WALRecoveryMode::kPointInTimeRecovery
+                                  : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.track_and_verify_wals_in_manifest = true;
-  options.paranoid_checks = true;
+  options.paranoid_checks = policy != DamagePolicy::kServeAround;
   options.max_total_wal_size = kLogBytesMax;
   options.wal_bytes_per_sync = kSyncBytes / 2;
   options.bytes_per_sync = kSyncBytes;
@@ -75,24 +77,29 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const StoreO
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::Open(const std::string& path,
-                                                                   const StoreOptions& options) {
+                                                                   const StoreOptions& options,
+                                                                   DamagePolicy policy) {
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const char* name : kFamilyNames) {
     families.emplace_back(name, FamilyOptions(name, options, cache));
+    families.back().options.disable_auto_compactions = policy == DamagePolicy::kServeAround;
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* raw = nullptr;
+  const auto damage = std::make_shared<CompactionDamage>();
+  rocksdb::DBOptions database_options = DatabaseOptionsOf(policy);
+  database_options.listeners.push_back(damage);
   const rocksdb::Status opened =
-      rocksdb::DB::Open(DatabaseOptionsOf(), path, families, &handles, &raw);
+      rocksdb::DB::Open(database_options, path, families, &handles, &raw);
   if (!opened.ok()) return FromRocksDb(opened, "opening the database " + path);
   return std::unique_ptr<DatabaseFiles>(
-      new DatabaseFiles(std::unique_ptr<rocksdb::DB>(raw), std::move(handles)));
+      new DatabaseFiles(std::unique_ptr<rocksdb::DB>(raw), std::move(handles), damage));
 }
 
-absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::OpenReadOnly(
-    const std::string& path) {
-  rocksdb::DBOptions options = DatabaseOptionsOf();
+absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::OpenReadOnly(const std::string& path,
+                                                                           DamagePolicy policy) {
+  rocksdb::DBOptions options = DatabaseOptionsOf(policy);
   options.create_if_missing = false;
   options.create_missing_column_families = false;
   options.info_log = std::make_shared<SilentLog>();
@@ -106,8 +113,8 @@ absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::OpenReadOnly(
   const rocksdb::Status opened =
       rocksdb::DB::OpenForReadOnly(options, path, families, &handles, &raw);
   if (!opened.ok()) return FromRocksDb(opened, "opening the database " + path);
-  return std::unique_ptr<DatabaseFiles>(
-      new DatabaseFiles(std::unique_ptr<rocksdb::DB>(raw), std::move(handles)));
+  return std::unique_ptr<DatabaseFiles>(new DatabaseFiles(
+      std::unique_ptr<rocksdb::DB>(raw), std::move(handles), std::make_shared<CompactionDamage>()));
 }
 
 absl::Status DatabaseFiles::LinkTo(const std::string& path) const {
@@ -120,8 +127,17 @@ absl::Status DatabaseFiles::LinkTo(const std::string& path) const {
 }
 
 DatabaseFiles::DatabaseFiles(std::unique_ptr<rocksdb::DB> db,
-                             std::vector<rocksdb::ColumnFamilyHandle*> handles)
-    : db_(std::move(db)), handles_(std::move(handles)) {}
+                             std::vector<rocksdb::ColumnFamilyHandle*> handles,
+                             std::shared_ptr<CompactionDamage> damage)
+    : damage_(std::move(damage)), db_(std::move(db)), handles_(std::move(handles)) {}
+
+void DatabaseFiles::StopCompactionsIfDamaged() const {
+  if (!damage_->TakeMet()) return;
+  for (rocksdb::ColumnFamilyHandle* handle : handles_) {
+    // One that cannot be told goes on trying, which harms nobody soon.
+    db_->SetOptions(handle, {{"disable_auto_compactions", "true"}}).PermitUncheckedError();
+  }
+}
 
 DatabaseFiles::~DatabaseFiles() {
   db_->SyncWAL();

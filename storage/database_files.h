@@ -8,9 +8,20 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "storage/compaction_damage.h"
 #include "storage/store.h"
 
 namespace simile {
+
+// What an opening does about damage.
+enum class DamagePolicy {
+  kRefuse,
+  // Tables that are missing or damaged fail the reads that need them, and nothing else. Damage of
+  // the log is not seen at all: look at the log before. No compactions: they would meet the tables.
+  kServeAround,
+  // The log is read up to the damage, and what follows is dropped.
+  kCutLog,
+};
 
 // The open RocksDB and its column families.
 //
@@ -19,14 +30,20 @@ class DatabaseFiles {
  public:
   // Opens or creates the database at `path` with the options of storage/README.md.
   static absl::StatusOr<std::unique_ptr<DatabaseFiles>> Open(const std::string& path,
-                                                             const StoreOptions& options);
+                                                             const StoreOptions& options,
+                                                             DamagePolicy policy = {});
 
   // To look at, without writing anything. Errors as of Open.
-  static absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenReadOnly(const std::string& path);
+  static absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenReadOnly(const std::string& path,
+                                                                     DamagePolicy policy = {});
 
   // A copy of the database, of one moment, in a new directory on the same file system: files are
   // linked where they do not change. Reads and writes go on. Not yet synced.
   absl::Status LinkTo(const std::string& path) const;
+
+  // Ends compactions until the next opening, when one has met a damaged table. To be called now and
+  // then, by who writes. Cost: nearly none when none has.
+  void StopCompactionsIfDamaged() const;
 
   // Syncs the log and closes.
   ~DatabaseFiles();
@@ -47,8 +64,10 @@ class DatabaseFiles {
                                   const rocksdb::Snapshot* snapshot = nullptr) const;
 
  private:
-  DatabaseFiles(std::unique_ptr<rocksdb::DB> db, std::vector<rocksdb::ColumnFamilyHandle*> handles);
+  DatabaseFiles(std::unique_ptr<rocksdb::DB> db, std::vector<rocksdb::ColumnFamilyHandle*> handles,
+                std::shared_ptr<CompactionDamage> damage);
 
+  const std::shared_ptr<CompactionDamage> damage_;
   std::unique_ptr<rocksdb::DB> db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // Owned by db_.
 };

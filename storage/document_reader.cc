@@ -93,7 +93,15 @@ absl::StatusOr<std::optional<StoredDocument>> DocumentReader::Read(uint32_t coll
                                                                    Snapshot& snapshot) const {
   const auto record =
       files_.Get(files_.documents(), LabelKey(collection_id, label), snapshot.get());
-  if (record.status().code() == absl::StatusCode::kNotFound) return std::nullopt;
+  if (record.status().code() == absl::StatusCode::kNotFound) {
+    // A removal takes the two together.
+    const auto vector =
+        files_.Get(files_.vectors(), LabelKey(collection_id, label), snapshot.get());
+    if (vector.status().code() == absl::StatusCode::kNotFound) return std::nullopt;
+    if (!vector.ok()) return vector.status();
+    return Damaged(Named("document", collection_id, label),
+                   "its vector is stored, but its record is not");
+  }
   if (!record.ok()) return record.status();
   auto document = Decode(collection_id, label, *record, fields, snapshot);
   if (!document.ok()) return document.status();

@@ -40,6 +40,7 @@ class DocumentReader {
  private:
   class Snapshot;
 
+  // Nothing when there is neither record nor vector.
   absl::StatusOr<std::optional<StoredDocument>> Read(uint32_t collection_id, uint64_t label,
                                                      DocumentFields fields,
                                                      Snapshot& snapshot) const;

@@ -86,18 +86,35 @@ absl::Status Collection::CheckReady() const {
   return failure_;
 }
 
+// One that was dropped has no records, which is not damage: its reads are NotFound.
+void Collection::NoteDamage(const absl::Status& status) const {
+  if (status.code() != absl::StatusCode::kDataLoss) return;
+  WriteLock lock(mutex_);
+  if (state_ == CollectionState::kFailed) return;
+  failure_ = absl::DataLossError(fmt::format(
+      "collection '{}' is damaged: {}. Searches and writes of it are refused, other collections "
+      "are not concerned: stop the server and run simile-server check to see how much is lost; "
+      "restore the collection from a snapshot, or delete it",
+      name_, MessageOf(status)));
+  state_.store(CollectionState::kFailed, std::memory_order_release);
+  spdlog::error("{}", MessageOf(failure_));
+}
+
 void Collection::Load(size_t threads, const std::atomic<bool>& stop) {
   if (state_ != CollectionState::kLoading) return;
-  const absl::Status loaded = index_->Load(threads, stop);
-  if (!loaded.ok()) {
+  const absl::Status loaded = Watched(index_->Load(threads, stop));
+  if (loaded.ok() && stop) return;
+  {
     WriteLock lock(mutex_);
-    failure_ = absl::Status(loaded.code(), fmt::format("collection '{}' cannot be opened: {}",
-                                                       name_, MessageOf(loaded)));
-  } else if (stop) {
-    return;
+    // A read that came meanwhile may have met damage.
+    if (state_ == CollectionState::kFailed) return;
+    if (!loaded.ok()) {
+      failure_ = absl::Status(loaded.code(), fmt::format("collection '{}' cannot be opened: {}",
+                                                         name_, MessageOf(loaded)));
+    }
+    state_.store(loaded.ok() ? CollectionState::kReady : CollectionState::kFailed,
+                 std::memory_order_release);
   }
-  state_.store(loaded.ok() ? CollectionState::kReady : CollectionState::kFailed,
-               std::memory_order_release);
   if (loaded.ok()) metadata_loader_ = std::thread([this, &stop] { LoadMetadata(stop); });
 }
 
@@ -105,7 +122,7 @@ void Collection::Load(size_t threads, const std::atomic<bool>& stop) {
 void Collection::LoadMetadata(const std::atomic<bool>& stop) {
   constexpr size_t kBlockDocuments = 256;
   for (uint64_t after_label = 0; !stop && !is_closing_;) {
-    const auto block = store_.List(id_, after_label, kBlockDocuments, {});
+    const auto block = Watched(store_.List(id_, after_label, kBlockDocuments, {}));
     if (!block.ok()) {
       // One that was dropped meanwhile needs none.
       if (block.status().code() == absl::StatusCode::kNotFound) return;
@@ -142,7 +159,7 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
   if (!pass.ok()) return pass.status();
   if (model_ != nullptr) {
     Stopwatch embed_watch;
-    if (absl::Status s = batch.KeepUnchangedVectors(store_, id_); !s.ok()) return s;
+    if (absl::Status s = Watched(batch.KeepUnchangedVectors(store_, id_)); !s.ok()) return s;
     if (absl::Status s = batch.Embed(*document_embedder_, context); !s.ok()) return s;
     report.timings.embed = embed_watch.Elapsed();
   }
@@ -151,10 +168,10 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
   if (batch.good_count() > 0 || options.progress.has_value()) {
     Stopwatch commit_watch;
     AppliedSequence::Change change = index_->BeginChange();
-    auto committed = store_.Write({.collection_id = id_,
-                                   .operations = batch.Operations(),
-                                   .progress = options.progress,
-                                   .durability = options.durability});
+    auto committed = Watched(store_.Write({.collection_id = id_,
+                                           .operations = batch.Operations(),
+                                           .progress = options.progress,
+                                           .durability = options.durability}));
     if (!committed.ok()) return committed.status();
     report.timings.commit = commit_watch.Elapsed();
     report.commit_sequence = committed->sequence;
@@ -181,7 +198,7 @@ absl::StatusOr<UpsertReport> Collection::Upsert(
 absl::StatusOr<std::vector<std::optional<StoredDocument>>> Collection::Get(
     std::span<const std::string> ids, DocumentFields fields) const {
   if (absl::Status s = CheckIds(ids); !s.ok()) return s;
-  return store_.GetById(id_, ids, fields);
+  return Watched(store_.GetById(id_, ids, fields));
 }
 
 absl::StatusOr<ListPage> Collection::List(uint64_t label, size_t page_size,
@@ -191,7 +208,7 @@ absl::StatusOr<ListPage> Collection::List(uint64_t label, size_t page_size,
                                                  page_size, kPageSizeMax));
   }
   // One more than the page shows whether there is another page.
-  auto documents = store_.List(id_, label, page_size + 1, fields);
+  auto documents = Watched(store_.List(id_, label, page_size + 1, fields));
   if (!documents.ok()) return documents.status();
   ListPage page{.documents = *std::move(documents)};
   if (page.documents.size() > page_size) {
@@ -205,7 +222,7 @@ absl::StatusOr<std::vector<uint64_t>> Collection::MatchingAfter(const Filter& fi
                                                                 uint64_t label, size_t count,
                                                                 const CallContext& context) const {
   if (absl::Status s = InField("filter", CheckFilter(filter)); !s.ok()) return s;
-  const auto matches = DocumentFilter(metadata_, store_, id_).Match(filter, context);
+  const auto matches = Watched(DocumentFilter(metadata_, store_, id_).Match(filter, context));
   if (!matches.ok()) return matches.status();
   std::vector<uint64_t> labels;
   matches->labels.ForEach([&](size_t one) {
@@ -217,7 +234,7 @@ absl::StatusOr<std::vector<uint64_t>> Collection::MatchingAfter(const Filter& fi
 absl::StatusOr<std::vector<std::optional<StoredDocument>>> Collection::GetMatching(
     const Filter& filter, std::span<const uint64_t> labels, DocumentFields fields) const {
   fields.text_and_metadata = true;
-  auto documents = store_.GetByLabel(id_, labels, fields);
+  auto documents = Watched(store_.GetByLabel(id_, labels, fields));
   if (!documents.ok()) return documents;
   for (std::optional<StoredDocument>& document : *documents) {
     if (document.has_value() && !IsMatch(filter, *document)) document.reset();
@@ -235,14 +252,15 @@ absl::StatusOr<CountReport> Collection::Count(const std::optional<Filter>& filte
   std::optional<FilterMatches> matches;
   if (filter.has_value()) {
     if (absl::Status s = InField("filter", CheckFilter(*filter)); !s.ok()) return s;
-    auto found = DocumentFilter(metadata_, store_, id_).Match(*filter, context);
+    auto found = Watched(DocumentFilter(metadata_, store_, id_).Match(*filter, context));
     if (!found.ok()) return found.status();
     matches = *std::move(found);
     report.filter = std::move(matches->report);
   }
   report.count = matches.has_value() ? report.filter->matching_count : DocumentCount();
-  auto counted = FacetCounter(metadata_, store_, id_)
-                     .Count(facets, matches.has_value() ? &matches->labels : nullptr, context);
+  const FacetCounter counter(metadata_, store_, id_);
+  auto counted =
+      Watched(counter.Count(facets, matches.has_value() ? &matches->labels : nullptr, context));
   if (!counted.ok()) return counted.status();
   report.facets = *std::move(counted);
   return report;
@@ -286,7 +304,10 @@ absl::StatusOr<SearchBatchReport> Collection::Search(
                              .ef_search = ef_search,
                              .sampler = *recall_sampler_,
                              .recall_log = recall_log_});
-  return runner.Run(std::move(queries), context);
+  auto batch = Watched(runner.Run(std::move(queries), context));
+  if (!batch.ok()) return batch;
+  for (const absl::StatusOr<SearchReport>& report : batch->reports) NoteDamage(report.status());
+  return batch;
 }
 
 CollectionDescription Collection::Describe() const {

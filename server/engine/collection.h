@@ -80,6 +80,10 @@ struct UpsertOptions {
 // store, then changes the index, then answers; so a search that starts after the answer sees it.
 // Writes of the same id are done one after the other, all others run together.
 //
+// A collection whose stored records turn out to be damaged fails: from then on searches and writes
+// are DataLoss with what was damaged, so that no answer is silently short. Get and List go on and
+// name what they cannot read. Other collections are not concerned.
+//
 // Thread safety: all methods may be called together. References must outlive the collection.
 class Collection {
  public:
@@ -187,6 +191,18 @@ class Collection {
 
  private:
   absl::Status CheckReady() const;
+  // The same result; when it says DataLoss, the collection has failed from now on.
+  template <typename Result>
+  Result Watched(Result result) const {
+    NoteDamage(StatusOf(result));
+    return result;
+  }
+  static const absl::Status& StatusOf(const absl::Status& status) { return status; }
+  template <typename Value>
+  static const absl::Status& StatusOf(const absl::StatusOr<Value>& result) {
+    return result.status();
+  }
+  void NoteDamage(const absl::Status& status) const;
   void LoadMetadata(const std::atomic<bool>& stop);
   absl::Status RemoveStored(std::span<const std::string> ids, const Filter* filter, bool dry_run,
                             const CallContext& context, RemoveReport& report);
@@ -220,11 +236,12 @@ class Collection {
   std::atomic<bool> is_closing_{false};
 
   mutable WriteGate gate_;
-  std::atomic<CollectionState> state_{CollectionState::kLoading};
+  // Reads too find out that records are damaged.
+  mutable std::atomic<CollectionState> state_{CollectionState::kLoading};
 
   mutable Mutex mutex_;
   CollectionRecord record_ ABSL_GUARDED_BY(mutex_);
-  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  mutable absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace simile

@@ -60,7 +60,7 @@ absl::StatusOr<RemoveReport> Collection::RemoveMatching(const Filter& filter, Du
                                                         bool dry_run, const CallContext& context) {
   if (absl::Status s = CheckReady(); !s.ok()) return s;
   if (absl::Status s = InField("filter", CheckFilter(filter)); !s.ok()) return s;
-  const auto matches = DocumentFilter(metadata_, store_, id_).Match(filter, context);
+  const auto matches = Watched(DocumentFilter(metadata_, store_, id_).Match(filter, context));
   if (!matches.ok()) return matches.status();
   RemoveReport report{.durability = durability};
   if (dry_run) {
@@ -84,7 +84,7 @@ absl::Status Collection::ForEachIdBlock(
   for (size_t first = 0; first < labels.size(); first += kChangedTogether) {
     const auto block =
         std::span(labels).subspan(first, std::min(kChangedTogether, labels.size() - first));
-    const auto documents = store_.GetByLabel(id_, block, {.text_and_metadata = false});
+    const auto documents = Watched(store_.GetByLabel(id_, block, {.text_and_metadata = false}));
     if (!documents.ok()) return documents.status();
     std::vector<std::string> ids;
     for (const std::optional<StoredDocument>& document : *documents) {
@@ -104,7 +104,8 @@ absl::Status Collection::RemoveStored(std::span<const std::string> ids, const Fi
   WriteRequest request{.collection_id = id_, .durability = report.durability};
   for (size_t first = 0; first < ids.size(); first += kReadTogether) {
     const auto block = ids.subspan(first, std::min(kReadTogether, ids.size() - first));
-    const auto stored = store_.GetById(id_, block, {.text_and_metadata = filter != nullptr});
+    const auto stored =
+        Watched(store_.GetById(id_, block, {.text_and_metadata = filter != nullptr}));
     if (!stored.ok()) return stored.status();
     for (size_t position = 0; position < block.size(); ++position) {
       const std::optional<StoredDocument>& document = (*stored)[position];
@@ -120,7 +121,7 @@ absl::Status Collection::RemoveStored(std::span<const std::string> ids, const Fi
     Stopwatch commit_watch;
     const AppliedSequence::Change change = index_->BeginChange();
     const size_t count = request.operations.size();
-    auto committed = store_.Write(std::move(request));
+    auto committed = Watched(store_.Write(std::move(request)));
     if (!committed.ok()) return committed.status();
     report.removed_count += count;
     report.timings.commit += commit_watch.Elapsed();
@@ -161,8 +162,8 @@ absl::StatusOr<PatchReport> Collection::PatchMetadata(
   }
   const auto pass = gate_.Enter(ids, context);
   if (!pass.ok()) return pass.status();
-  auto stored =
-      store_.GetById(id_, ids, {.text_and_metadata = true, .bytes_max = context.read_bytes_max});
+  auto stored = Watched(
+      store_.GetById(id_, ids, {.text_and_metadata = true, .bytes_max = context.read_bytes_max}));
   if (!stored.ok()) return stored.status();
 
   // The newest version of each document: what is stored, then what earlier patches made of it.
@@ -210,7 +211,7 @@ absl::Status Collection::CommitPatched(const std::vector<StoredDocument*>& docum
                                                  .vector = std::nullopt});
   }
   Stopwatch commit_watch;
-  auto committed = store_.Write(std::move(request));
+  auto committed = Watched(store_.Write(std::move(request)));
   KillPoint("patch.before-metadata");
   for (size_t at = 0; at < rows.size(); ++at) {
     if (committed.ok() && committed->operations[at].effect != OperationResult::Effect::kNotFound) {
@@ -235,7 +236,7 @@ absl::StatusOr<PatchReport> Collection::PatchMatching(const Filter& filter,
   if (absl::Status s = InField("filter", CheckFilter(filter)); !s.ok()) return s;
   // What is wrong for every document is told before any is changed.
   if (absl::Status s = InField("change", CheckMetadata(change.set)); !s.ok()) return s;
-  const auto matches = DocumentFilter(metadata_, store_, id_).Match(filter, context);
+  const auto matches = Watched(DocumentFilter(metadata_, store_, id_).Match(filter, context));
   if (!matches.ok()) return matches.status();
   PatchReport report{.durability = durability};
   if (dry_run) {
@@ -266,8 +267,8 @@ absl::Status Collection::PatchStored(std::span<const std::string> ids, const Fil
     return committed;
   };
   for (size_t first = 0; first < ids.size(); first += kReadTogether) {
-    auto stored =
-        store_.GetById(id_, ids.subspan(first, std::min(kReadTogether, ids.size() - first)), {});
+    auto stored = Watched(
+        store_.GetById(id_, ids.subspan(first, std::min(kReadTogether, ids.size() - first)), {}));
     if (!stored.ok()) return stored.status();
     for (std::optional<StoredDocument>& document : *stored) {
       if (!document.has_value() || !IsMatch(filter, *document)) continue;
