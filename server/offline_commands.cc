@@ -1,10 +1,13 @@
 #include "server/offline_commands.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
 #include "server/engine/errors.h"
+#include "storage/database_check.h"
 #include "storage/snapshots.h"
 
 namespace simile {
@@ -45,12 +48,37 @@ int Verify(const std::string& snapshot) {
   return check.problems.empty() ? 0 : kExitFailure;
 }
 
+void PrintFile(const DamagedFile& file) {
+  std::string holds;
+  for (const std::string& name : file.collections) holds += (holds.empty() ? "" : ", ") + name;
+  fmt::print("damaged: {}{}: {}\n", file.path,
+             file.family.empty() ? ""
+                                 : fmt::format(" ({}; may hold records of: {})", file.family,
+                                               holds.empty() ? "no collection" : holds),
+             file.reason);
+}
+
+int Check(const std::string& data_directory) {
+  const auto check = CheckDatabase(data_directory);
+  if (!check.ok()) return Fail(check.status());
+  for (const DamagedFile& file : check->files) PrintFile(file);
+  for (const CollectionCheck& one : check->collections) {
+    for (const std::string& finding : one.findings) {
+      fmt::print("collection '{}': {}\n", one.name, finding);
+    }
+    fmt::print("collection '{}': {} of {} documents affected\n", one.name, one.affected_count,
+               one.document_count);
+  }
+  fmt::print("{} is {}: {} tables, {} bytes read\n", data_directory,
+             check->is_good() ? "good" : "damaged", check->tables_read, check->bytes_read);
+  return check->is_good() ? 0 : kExitFailure;
+}
+
 }  // namespace
 
 std::optional<int> RunOfflineCommand(const std::vector<std::string>& arguments) {
-  if (arguments.empty() || (arguments[0] != "restore" && arguments[0] != "verify")) {
-    return std::nullopt;
-  }
+  constexpr std::array kCommands = {"restore", "verify", "check"};
+  if (arguments.empty() || std::ranges::count(kCommands, arguments[0]) == 0) return std::nullopt;
   CLI::App app("What simile-server does with files while no server runs.", "simile-server");
   app.require_subcommand(1);
   std::string snapshot, data_directory;
@@ -60,6 +88,9 @@ std::optional<int> RunOfflineCommand(const std::vector<std::string>& arguments) 
   restore->add_option("--data-dir", data_directory, "a new or empty directory")->required();
   CLI::App* const verify = app.add_subcommand("verify", "compare a snapshot with its manifest");
   verify->add_option("snapshot", snapshot, "its directory")->required();
+  CLI::App* const check =
+      app.add_subcommand("check", "look for damage in a data directory, and change nothing");
+  check->add_option("--data-dir", data_directory, "the data directory")->required();
   try {
     // CLI11 takes the arguments last first.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -69,6 +100,7 @@ std::optional<int> RunOfflineCommand(const std::vector<std::string>& arguments) 
     fmt::print(stderr, "simile-server: {} (see --help)\n", error.what());
     return kExitUsage;
   }
+  if (check->parsed()) return Check(data_directory);
   return restore->parsed() ? Restore(snapshot, data_directory) : Verify(snapshot);
 }
 

@@ -88,6 +88,32 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::st
   if (!has_format) {
     if (absl::Status s = CheckOwnOrEmpty(path); !s.ok()) return s;
   }
+  auto directory = Lock(path);
+  if (!directory.ok()) return directory;
+  if (has_format) {
+    const absl::StatusOr<int> version = ReadFormat(format_path);
+    if (!version.ok()) return version.status();
+    if (*version == kDataFormat) return directory;
+  }
+  if (absl::Status s = WriteDurably(format_path, FormatText(kDataFormat)); !s.ok()) return s;
+  return directory;
+}
+
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenExisting(
+    const std::string& path) {
+  std::error_code error;
+  if (!fs::exists(path + "/FORMAT", error)) {
+    return absl::NotFoundError(
+        fmt::format("{} holds no FORMAT file, so it is no data directory", path));
+  }
+  auto directory = Lock(path);
+  if (!directory.ok()) return directory;
+  const absl::StatusOr<int> version = ReadFormat(path + "/FORMAT");
+  if (!version.ok()) return version.status();
+  return directory;
+}
+
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Lock(const std::string& path) {
   const std::string lock_path = path + "/LOCK";
   const int lock = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) return FileSystemError("opening " + lock_path, errno);
@@ -105,12 +131,6 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::st
       pwrite(lock, holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size())) {
     return FileSystemError("writing " + lock_path, errno);
   }
-  if (has_format) {
-    const absl::StatusOr<int> version = ReadFormat(format_path);
-    if (!version.ok()) return version.status();
-    if (*version == kDataFormat) return directory;
-  }
-  if (absl::Status s = WriteDurably(format_path, FormatText(kDataFormat)); !s.ok()) return s;
   return directory;
 }
 

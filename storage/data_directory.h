@@ -23,6 +23,10 @@ class DataDirectory {
   // Errors as Store::Open says.
   static absl::StatusOr<std::unique_ptr<DataDirectory>> Open(const std::string& path);
 
+  // To look at one that is there, and to change nothing but the lock. NotFound when it is none;
+  // else errors as of Open.
+  static absl::StatusOr<std::unique_ptr<DataDirectory>> OpenExisting(const std::string& path);
+
   // Frees the lock.
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;
@@ -34,6 +38,8 @@ class DataDirectory {
   std::string snapshots_path() const { return path_ + "/snapshots"; }
 
  private:
+  static absl::StatusOr<std::unique_ptr<DataDirectory>> Lock(const std::string& path);
+
   DataDirectory(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
 
   const std::string path_;
