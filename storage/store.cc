@@ -2,10 +2,12 @@
 
 #include <rocksdb/cache.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/durable_file.h"
 #include "base/kill_point.h"
@@ -16,6 +18,7 @@
 #include "storage/collection_reaper.h"
 #include "storage/committer.h"
 #include "storage/data_directory.h"
+#include "storage/database_check.h"
 #include "storage/database_files.h"
 #include "storage/document_reader.h"
 #include "storage/free_space_guard.h"
@@ -31,6 +34,48 @@ template <typename Result>
 Result UnlessDropped(const Catalog& catalog, uint32_t collection_id, Result result) {
   if (catalog.Find(collection_id).has_value()) return result;
   return absl::NotFoundError("the collection was deleted");
+}
+
+absl::Status Refused(const absl::Status& status, const std::string& reason) {
+  return absl::DataLossError(fmt::format("{}{}; simile-server check --data-dir DIR says more",
+                                         std::string(status.message()), reason));
+}
+
+// RocksDB would begin an empty database beside the tables, and take them away when it is opened
+// next.
+absl::Status CheckCurrent(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path + "/CURRENT", error)) return absl::OkStatus();
+  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+    const std::string extension = entry.path().extension();
+    if (extension != ".sst" && extension != ".log") continue;
+    return Refused(absl::DataLossError(fmt::format("opening the database {}", path)),
+                   ": there are tables or logs, and CURRENT is missing");
+  }
+  return absl::OkStatus();
+}
+
+// A database with tables that are missing or too short opens too: what needs them is DataLoss, the
+// rest serves. The catalog must be whole, and so must the log: without RocksDB's strictness its
+// damage would not be seen.
+absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenFiles(const std::string& path,
+                                                         const StoreOptions& options) {
+  if (absl::Status s = CheckCurrent(path); !s.ok()) return s;
+  auto strict = DatabaseFiles::Open(path, options);
+  if (strict.ok() || strict.status().code() != absl::StatusCode::kDataLoss) return strict;
+  if (const std::vector<DamagedFile> logs = FindDamagedLogs(path); !logs.empty()) {
+    return Refused(strict.status(),
+                   fmt::format(" ({} is damaged: {})", logs.front().path, logs.front().reason));
+  }
+  auto around = DatabaseFiles::Open(path, options, DamagePolicy::kServeAround);
+  if (!around.ok()) return Refused(strict.status(), "");
+  const auto catalog = Catalog::Load(**around);
+  if (!catalog.ok()) return Refused(strict.status(), "");
+  const auto tables = FindDamagedTables(**around, **catalog, /*whole=*/false, nullptr);
+  const bool has_catalog_table =
+      std::ranges::any_of(tables, [](const auto& table) { return table.family == "default"; });
+  if (tables.empty() || has_catalog_table) return Refused(strict.status(), "");
+  return around;
 }
 
 }  // namespace
@@ -89,7 +134,7 @@ class Store::State {
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
   auto directory = DataDirectory::Open(options.data_directory);
   if (!directory.ok()) return directory.status();
-  auto files = DatabaseFiles::Open((*directory)->database_path(), options);
+  auto files = OpenFiles((*directory)->database_path(), options);
   if (!files.ok()) return files.status();
   auto catalog = Catalog::Load(**files);
   if (!catalog.ok()) return catalog.status();

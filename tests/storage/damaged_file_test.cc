@@ -91,10 +91,31 @@ TEST_F(DamagedFileTest, ADamagedDocumentTableIsDataLossNamingTheFile) {
   EXPECT_THAT(store_->List(kCrashCollectionId, 0, 1'000, {}), StatusIs(kDataLoss, NameOf(path)));
 }
 
-TEST_F(DamagedFileTest, AMissingTableIsRefusedAtOpening) {
+TEST_F(DamagedFileTest, AMissingOrTruncatedTableIsServedAround) {
   const auto [path, at] = TableHolding(CrashPut(123).text.substr(200, 12));
+  const std::string content = ReadFile(path);
+  uint32_t collections = 1;
+  for (const size_t bytes : {size_t{0}, content.size() / 2}) {
+    fs::remove(path);
+    if (bytes > 0) WriteFile(path, content.substr(0, bytes));
+    Reopen();
+    EXPECT_THAT(store_->GetById(kCrashCollectionId, std::vector<std::string>{"123"}, {}),
+                StatusIs(kDataLoss, fs::path(path).stem().string()));
+    EXPECT_THAT(store_->List(kCrashCollectionId, 0, 1'000, {}),
+                StatusIs(kDataLoss, fs::path(path).stem().string()));
+    // Others are read and written, and stay after a restart.
+    const uint32_t other = Create("other" + std::to_string(++collections));
+    Write(other, {Put("a", "text")});
+    Reopen();
+    EXPECT_EQ(Get(other, "a")->text, "text");
+  }
+}
+
+TEST_F(DamagedFileTest, AMissingTableOfTheCatalogIsRefused) {
+  const auto [path, at] = TableHolding(kCrashCollection);
   fs::remove(path);
-  EXPECT_THAT(Store::Open(options_), StatusIs(kDataLoss, fs::path(path).stem().string()));
+  EXPECT_THAT(Store::Open(options_), AllOf(StatusIs(kDataLoss, fs::path(path).stem().string()),
+                                           StatusIs(kDataLoss, "simile-server check")));
 }
 
 TEST_F(DamagedFileTest, AMissingCurrentFileIsRefusedInsteadOfStartingAnew) {
@@ -102,7 +123,10 @@ TEST_F(DamagedFileTest, AMissingCurrentFileIsRefusedInsteadOfStartingAnew) {
     const std::string current = DatabasePath() + "/CURRENT";
     const std::string content = ReadFile(current);
     fs::remove(current);
-    EXPECT_THAT(Store::Open(options_), StatusIs(kDataLoss, DatabasePath())) << state;
+    // The second time too: the first has made nothing that looks like a database.
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      EXPECT_THAT(Store::Open(options_), StatusIs(kDataLoss, DatabasePath())) << state;
+    }
     WriteFile(current, content);
     Reopen();
     EXPECT_EQ(NumbersStored().size(), kDocuments) << state;
