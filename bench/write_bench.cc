@@ -22,6 +22,7 @@
 #include "storage/database_files.h"
 #include "storage/document_codec.h"
 #include "storage/keys.h"
+#include "storage/rocksdb_status.h"
 #include "storage/store.h"
 
 namespace simile {
@@ -40,38 +41,37 @@ struct Figures {
   double p99_ms = 0;  // Of a request.
 };
 
-// Calls `write(client, number of the first document)` from all clients until the time is over.
-Figures Measure(const Load& load, double seconds,
-                const std::function<void(size_t, uint64_t)>& write) {
+// Calls `write(number of the first document)` from all clients until the time is over or one fails.
+absl::StatusOr<Figures> Measure(const Load& load, double seconds,
+                                const std::function<absl::Status(uint64_t)>& write) {
   std::vector<double> taken_ms;
+  absl::Status failure;
   std::mutex mutex;
   std::atomic<uint64_t> next{0};
   const auto start = Clock::now();
   const auto end = start + std::chrono::duration<double>(seconds);
   std::vector<std::thread> threads;
   for (size_t client = 0; client < load.clients; ++client) {
-    threads.emplace_back([&, client] {
+    threads.emplace_back([&] {
       std::vector<double> own_ms;
-      while (Clock::now() < end) {
+      absl::Status written;
+      while (written.ok() && Clock::now() < end) {
         const auto begun = Clock::now();
-        write(client, next.fetch_add(load.batch));
+        written = write(next.fetch_add(load.batch));
         own_ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begun).count());
       }
       const std::lock_guard lock(mutex);
       taken_ms.insert(taken_ms.end(), own_ms.begin(), own_ms.end());
+      if (!written.ok()) failure = written;
     });
   }
   for (std::thread& thread : threads) thread.join();
+  if (!failure.ok()) return failure;
   const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
   std::ranges::sort(taken_ms);
-  return {.documents_per_second = static_cast<double>(taken_ms.size() * load.batch) / elapsed,
-          .p99_ms = taken_ms[taken_ms.size() * 99 / 100]};
-}
-
-void Require(const absl::Status& status) {
-  if (status.ok()) return;
-  std::cerr << "write_bench: " << status.ToString() << "\n";
-  std::exit(1);
+  return Figures{
+      .documents_per_second = static_cast<double>(taken_ms.size() * load.batch) / elapsed,
+      .p99_ms = taken_ms[taken_ms.size() * 99 / 100]};
 }
 
 class WriteBench {
@@ -84,28 +84,28 @@ class WriteBench {
     while (text_.size() < 200) text_.append("some words of a text ");
   }
 
-  Figures RunStore(const Load& load) {
+  absl::StatusOr<Figures> RunStore(const Load& load) {
     const std::string path = Fresh("store");
     auto store = Store::Open({.data_directory = path});
-    Require(store.status());
+    if (!store.ok()) return store.status();
     const auto collection = (*store)->CreateCollection(
         {.name = "docs", .dimension = static_cast<uint32_t>(vector_.size())});
-    Require(collection.status());
-    return Measure(load, seconds_, [&](size_t, uint64_t first) {
+    if (!collection.ok()) return collection.status();
+    return Measure(load, seconds_, [&](uint64_t first) {
       WriteRequest request{.collection_id = collection->id,
                            .durability = load.sync ? Durability::kFsync : Durability::kOsBuffer};
       for (uint64_t number = first; number < first + load.batch; ++number) {
         request.operations.emplace_back(
             PutOperation{.id = std::to_string(number), .text = text_, .vector = vector_});
       }
-      Require((*store)->Write(std::move(request)).status());
+      return (*store)->Write(std::move(request)).status();
     });
   }
 
-  Figures RunPlain(const Load& load) {
+  absl::StatusOr<Figures> RunPlain(const Load& load) {
     auto files = DatabaseFiles::Open(Fresh("plain"), {});
-    Require(files.status());
-    return Measure(load, seconds_, [&](size_t, uint64_t first) {
+    if (!files.ok()) return files.status();
+    return Measure(load, seconds_, [&](uint64_t first) {
       rocksdb::WriteBatch batch;
       for (uint64_t number = first; number < first + load.batch; ++number) {
         const std::string id = std::to_string(number);
@@ -116,9 +116,7 @@ class WriteBench {
       }
       rocksdb::WriteOptions options;
       options.sync = load.sync;
-      if (!(*files)->db().Write(options, &batch).ok()) {
-        Require(absl::InternalError("a plain write failed"));
-      }
+      return FromRocksDb((*files)->db().Write(options, &batch), "a plain write");
     });
   }
 
@@ -140,21 +138,24 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void Compare(WriteBench& bench, const Load& load, int rounds) {
+absl::Status Compare(WriteBench& bench, const Load& load, int rounds) {
   std::vector<double> store, plain, ratio, store_p99, plain_p99;
   for (int round = 0; round < rounds; ++round) {
-    const Figures ours = bench.RunStore(load);
-    const Figures theirs = bench.RunPlain(load);
-    store.push_back(ours.documents_per_second);
-    plain.push_back(theirs.documents_per_second);
-    ratio.push_back(ours.documents_per_second / theirs.documents_per_second);
-    store_p99.push_back(ours.p99_ms);
-    plain_p99.push_back(theirs.p99_ms);
+    const auto ours = bench.RunStore(load);
+    if (!ours.ok()) return ours.status();
+    const auto theirs = bench.RunPlain(load);
+    if (!theirs.ok()) return theirs.status();
+    store.push_back(ours->documents_per_second);
+    plain.push_back(theirs->documents_per_second);
+    ratio.push_back(ours->documents_per_second / theirs->documents_per_second);
+    store_p99.push_back(ours->p99_ms);
+    plain_p99.push_back(theirs->p99_ms);
   }
   fmt::print("{:<10} {:>7} {:>6} {:>12.0f} {:>12.0f} {:>6.2f} {:>10.2f} {:>10.2f}\n",
              load.sync ? "fsync" : "os-buffer", load.clients, load.batch, Median(store),
              Median(plain), Median(ratio), Median(store_p99), Median(plain_p99));
   std::cout.flush();
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -178,7 +179,11 @@ int main(int argc, char** argv) {
   for (const bool sync : {true, false}) {
     for (const auto& [clients, batch] :
          {std::pair<size_t, size_t>{1, 1}, {8, 1}, {64, 1}, {1, 256}, {8, 256}}) {
-      simile::Compare(bench, {.sync = sync, .clients = clients, .batch = batch}, rounds);
+      const absl::Status compared =
+          simile::Compare(bench, {.sync = sync, .clients = clients, .batch = batch}, rounds);
+      if (compared.ok()) continue;
+      std::cerr << "write_bench: " << compared.ToString() << "\n";
+      return 1;
     }
   }
   return 0;

@@ -140,12 +140,15 @@ absl::StatusOr<DatabaseCheck> CheckDatabase(const std::string& data_directory) {
     return check;
   }
   const auto catalog = Catalog::Load(**files);
+  // Without it the tables still tell which of them is to blame.
+  const Catalog unknown;
+  std::vector<DamagedFile> tables =
+      FindDamagedTables(**files, catalog.ok() ? **catalog : unknown, true, &check);
+  std::ranges::move(tables, std::back_inserter(check.files));
   if (!catalog.ok()) {
     check.files.push_back({.path = path, .reason = std::string(catalog.status().message())});
     return check;
   }
-  std::vector<DamagedFile> tables = FindDamagedTables(**files, **catalog, true, &check);
-  std::ranges::move(tables, std::back_inserter(check.files));
   for (const CollectionRecord& record : (*catalog)->Collections()) {
     check.collections.push_back(CheckCollection(**files, record, (*catalog)->Counters(record.id)));
   }

@@ -1,0 +1,74 @@
+// The real server on damaged files: it starts, the damaged collection says why it has failed, the
+// other one serves, and the offline check names the file.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/support/server_process.h"
+#include "tests/support/temporary_directory.h"
+
+namespace simile {
+namespace {
+
+namespace fs = std::filesystem;
+
+using ::testing::HasSubstr;
+
+TEST(DamagedDataTest, AServerWithAMissingTableServesTheOtherCollectionAndNamesTheDamage) {
+  const TemporaryDirectory directory;
+  const std::string data = directory.path() + "/data";
+  const auto import = [](const ServerProcess& server, const std::string& name) {
+    ASSERT_EQ(server.Run({"collection", "create", name, "--dimension", "2"}).exit_code, 0);
+    ASSERT_EQ(server
+                  .Run({"import", name, "-", "--format", "jsonl"}, R"({"id":"a","vector":[1,0]})"
+                                                                   "\n")
+                  .exit_code,
+              0);
+  };
+  {
+    ServerProcess server(data);
+    ASSERT_TRUE(server.serving()) << server.log();
+    import(server, "hurt");
+    EXPECT_EQ(server.Stop(), 0);
+  }
+  EXPECT_EQ(RunCommand({ServerBinary(), "check", "--data-dir", data}).exit_code, 0);
+  {
+    // A start writes tables of the log.
+    ServerProcess server(data);
+    ASSERT_TRUE(server.serving()) << server.log();
+    EXPECT_EQ(server.Stop(), 0);
+  }
+  std::string removed;
+  for (const auto& entry : fs::directory_iterator(data + "/rocksdb")) {
+    if (entry.path().extension() != ".sst") continue;
+    const CommandResult before = RunCommand({ServerBinary(), "check", "--data-dir", data});
+    ASSERT_EQ(before.exit_code, 0) << before.output;
+    const fs::path aside = directory.path() + "/aside";
+    fs::rename(entry.path(), aside);
+    const CommandResult check = RunCommand({ServerBinary(), "check", "--data-dir", data});
+    EXPECT_EQ(check.exit_code, 1);
+    EXPECT_THAT(check.output, HasSubstr(entry.path().string()));
+    if (check.output.find("(vectors;") != std::string::npos) {
+      EXPECT_THAT(check.output, HasSubstr("collection 'hurt': 1 of 1 documents affected"));
+      removed = entry.path().stem();
+      break;
+    }
+    fs::rename(aside, entry.path());
+  }
+  ASSERT_NE(removed, "");
+  ServerProcess server(data);
+  ASSERT_TRUE(server.serving()) << server.log();
+  const auto shown = nlohmann::json::parse(server.Run({"collection", "show", "hurt"}).output);
+  EXPECT_EQ(shown["state"], "failed");
+  EXPECT_THAT(shown.dump(), HasSubstr(removed));
+  EXPECT_THAT(server.Run({"search", "hurt", "--vector", "[1,0]"}).errors, HasSubstr(removed));
+  import(server, "well");
+  EXPECT_THAT(server.Run({"search", "well", "--vector", "[1,0]"}).output, HasSubstr("a"));
+  EXPECT_EQ(server.Stop(), 0);
+}
+
+}  // namespace
+}  // namespace simile
