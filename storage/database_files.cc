@@ -37,9 +37,7 @@ rocksdb::DBOptions DatabaseOptionsOf(DamagePolicy policy) {
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   // RocksDB's default drops acknowledged writes in silence after one damaged byte of the log.
-  options.wal_recovery_mode = policy == DamagePolicy::kCutLog
-                                  ? rocksdb::WALRecoveryMode::kPointInTimeRecovery
-                                  : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.track_and_verify_wals_in_manifest = true;
   options.paranoid_checks = policy != DamagePolicy::kServeAround;
   options.max_total_wal_size = kLogBytesMax;

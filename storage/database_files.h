@@ -19,8 +19,6 @@ enum class DamagePolicy {
   // Tables that are missing or damaged fail the reads that need them, and nothing else. Damage of
   // the log is not seen at all: look at the log before. No compactions: they would meet the tables.
   kServeAround,
-  // The log is read up to the damage, and what follows is dropped.
-  kCutLog,
 };
 
 // The open RocksDB and its column families.
