@@ -42,7 +42,6 @@ void NameCollections(const rocksdb::LiveFileMetaData& table, const Catalog& cata
   for (const CollectionRecord& record : catalog.Collections()) {
     if (!is_catalog && (record.id < first || record.id > last)) continue;
     damaged.collections.push_back(record.name);
-    damaged.collection_ids.push_back(record.id);
   }
 }
 
@@ -63,7 +62,7 @@ std::string ReasonOf(const rocksdb::LiveFileMetaData& table, const std::string& 
 
 // Records the damage of a log file.
 void AddIfDamaged(const std::string& path, std::vector<DamagedFile>& damaged) {
-  const auto check = CheckLogFile(path, [](std::string_view, bool) {});
+  const auto check = CheckLogFile(path);
   if (!check.ok()) {
     damaged.push_back({.path = path, .reason = std::string(check.status().message())});
   } else if (!check->damage.empty()) {
@@ -106,23 +105,20 @@ std::vector<DamagedFile> FindDamagedLogs(const std::string& database_path) {
   return damaged;
 }
 
-std::vector<DamagedFile> FindDamagedTables(const DatabaseFiles& files, const Catalog& catalog,
-                                           bool whole, DatabaseCheck* totals) {
+TableCheck CheckTables(const DatabaseFiles& files, const Catalog& catalog, bool whole) {
   std::vector<rocksdb::LiveFileMetaData> tables;
   files.db().GetLiveFilesMetaData(&tables);
-  std::vector<DamagedFile> damaged;
+  TableCheck check;
   for (const rocksdb::LiveFileMetaData& table : tables) {
     const std::string path = table.db_path + table.name;
-    if (totals != nullptr) {
-      ++totals->tables_read;
-      totals->bytes_read += table.size;
-    }
+    ++check.tables;
+    check.bytes += table.size;
     const std::string reason = ReasonOf(table, path, whole);
     if (reason.empty()) continue;
-    damaged.push_back({.path = path, .family = table.column_family_name, .reason = reason});
-    NameCollections(table, catalog, damaged.back());
+    check.damaged.push_back({.path = path, .family = table.column_family_name, .reason = reason});
+    NameCollections(table, catalog, check.damaged.back());
   }
-  return damaged;
+  return check;
 }
 
 absl::StatusOr<DatabaseCheck> CheckDatabase(const std::string& data_directory) {
@@ -142,9 +138,10 @@ absl::StatusOr<DatabaseCheck> CheckDatabase(const std::string& data_directory) {
   const auto catalog = Catalog::Load(**files);
   // Without it the tables still tell which of them is to blame.
   const Catalog unknown;
-  std::vector<DamagedFile> tables =
-      FindDamagedTables(**files, catalog.ok() ? **catalog : unknown, true, &check);
-  std::ranges::move(tables, std::back_inserter(check.files));
+  TableCheck tables = CheckTables(**files, catalog.ok() ? **catalog : unknown, /*whole=*/true);
+  std::ranges::move(tables.damaged, std::back_inserter(check.files));
+  check.tables_read = tables.tables;
+  check.bytes_read = tables.bytes;
   if (!catalog.ok()) {
     check.files.push_back({.path = path, .reason = std::string(catalog.status().message())});
     return check;

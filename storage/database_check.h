@@ -17,7 +17,6 @@ struct DamagedFile {
   std::string path;
   std::string family;                    // Of a table; empty for a log, MANIFEST or CURRENT.
   std::vector<std::string> collections;  // Names of those that a table may hold records of.
-  std::vector<uint32_t> collection_ids;  // The same, as ids.
   std::string reason;
 };
 
@@ -48,10 +47,14 @@ struct DatabaseCheck {
 // collection.
 absl::StatusOr<DatabaseCheck> CheckDatabase(const std::string& data_directory);
 
-// The tables that are damaged. With `whole`, all bytes are read; without, only tables that are
-// missing or of another size than they were written in are found.
-std::vector<DamagedFile> FindDamagedTables(const DatabaseFiles& files, const Catalog& catalog,
-                                           bool whole, DatabaseCheck* totals);
+// The tables that are damaged, and how many there are. With `whole`, all bytes are read; without,
+// only tables that are missing or of another size than they were written in are found.
+struct TableCheck {
+  std::vector<DamagedFile> damaged;
+  uint64_t tables = 0;
+  uint64_t bytes = 0;  // That they should have.
+};
+TableCheck CheckTables(const DatabaseFiles& files, const Catalog& catalog, bool whole);
 
 // The damaged ones of the write-ahead logs, of CURRENT and of the MANIFEST it names.
 std::vector<DamagedFile> FindDamagedLogs(const std::string& database_path);

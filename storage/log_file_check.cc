@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <utility>
+#include <string_view>
 
 #include "base/crc32c.h"
 #include "base/durable_file.h"
@@ -28,13 +28,11 @@ uint32_t MaskedCrc32c(std::string_view bytes) {
 
 class LogScan {
  public:
-  LogScan(LogFileCheck& check, const std::function<void(std::string_view, bool)>& visit)
-      : check_(check), visit_(visit) {}
+  explicit LogScan(LogFileCheck& check) : check_(check) {}
 
-  // `offset` is where the block stands in the file. What follows damage in a block cannot be told
-  // from data, so the scan goes on with the next.
+  // `offset` is where the block stands in the file.
   void ReadBlock(std::string_view block, uint64_t offset, bool is_last) {
-    for (size_t at = 0; at + kHeaderBytes <= block.size();) {
+    for (size_t at = 0; at + kHeaderBytes <= block.size() && check_.damage.empty();) {
       uint32_t crc = 0;
       uint16_t length = 0;
       std::memcpy(&crc, block.data() + at, sizeof(crc));
@@ -50,54 +48,43 @@ class LogScan {
       if (MaskedCrc32c(block.substr(at + kTypeAt, 1 + length)) != crc) {
         return NoteDamage(offset + at, "the checksum does not fit");
       }
-      Take(type, block.substr(at + kHeaderBytes, length), offset + at);
+      Take(type, offset + at);
       at = end;
     }
   }
 
  private:
   void NoteDamage(uint64_t at, const std::string& what) {
-    is_in_record_ = false;
-    if (!check_.damage.empty()) return;
     check_.damaged_at = at;
     check_.damage = what;
   }
 
-  void Take(uint8_t type, std::string_view data, uint64_t at) {
-    if (type == kFull || type == kFirst) {
-      if (is_in_record_) NoteDamage(at, "a record has no end");
-      record_ = data;
-      is_in_record_ = true;
-    } else if (type == kMiddle || type == kLast) {
-      if (!is_in_record_) return NoteDamage(at, "a record has no beginning");
-      record_ += data;
-    } else {
+  void Take(uint8_t type, uint64_t at) {
+    if (type < kFull || type > kLast) {
       return NoteDamage(at, fmt::format("a fragment has the unknown type {}", type));
     }
-    if (type != kFull && type != kLast) return;
-    is_in_record_ = false;
-    const bool is_behind = !check_.damage.empty();
-    ++(is_behind ? check_.records_behind : check_.records);
-    visit_(record_, is_behind);
+    const bool begins = type == kFull || type == kFirst;
+    if (begins && is_in_record_) return NoteDamage(at, "a record has no end");
+    if (!begins && !is_in_record_) return NoteDamage(at, "a record has no beginning");
+    is_in_record_ = type == kFirst || type == kMiddle;
+    if (!is_in_record_) ++check_.records;
   }
 
   LogFileCheck& check_;
-  const std::function<void(std::string_view, bool)>& visit_;
-  std::string record_;
   bool is_in_record_ = false;
 };
 
 }  // namespace
 
-absl::StatusOr<LogFileCheck> CheckLogFile(
-    const std::string& path, const std::function<void(std::string_view, bool)>& visit) {
+absl::StatusOr<LogFileCheck> CheckLogFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file.is_open()) return FileSystemError("opening " + path, errno);
   LogFileCheck check{.file_bytes = static_cast<uint64_t>(file.tellg())};
   file.seekg(0);
-  LogScan scan(check, visit);
+  LogScan scan(check);
   std::string block(kBlockBytes, '\0');
-  for (uint64_t offset = 0; offset < check.file_bytes; offset += kBlockBytes) {
+  for (uint64_t offset = 0; offset < check.file_bytes && check.damage.empty();
+       offset += kBlockBytes) {
     block.resize(std::min<uint64_t>(kBlockBytes, check.file_bytes - offset));
     if (!file.read(block.data(), static_cast<std::streamsize>(block.size()))) {
       return FileSystemError("reading " + path, errno);

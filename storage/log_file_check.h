@@ -2,9 +2,7 @@
 #define SIMILE_STORAGE_LOG_FILE_CHECK_H_
 
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
 
@@ -13,21 +11,18 @@ namespace simile {
 // What a file in RocksDB's log format holds: a write-ahead log, or a MANIFEST.
 struct LogFileCheck {
   uint64_t file_bytes = 0;
-  uint64_t records = 0;         // Whole ones before the damage, or in all.
-  uint64_t records_behind = 0;  // Whole ones found again behind the damage.
-  uint64_t damaged_at = 0;      // The byte where the damaged part begins.
-  std::string damage;           // What is wrong there. Empty: nothing.
+  uint64_t records = 0;     // Whole ones before the damage, or in all.
+  uint64_t damaged_at = 0;  // The byte where the damaged part begins.
+  std::string damage;       // What is wrong there. Empty: nothing.
 };
 
-// Reads a log file to its end, also past damage, and compares every checksum. A tail that is cut
-// off is no damage: an interrupted write leaves it. Calls `visit(record, is_behind)` for each whole
-// record; `is_behind` is true for those that stand behind damage. Errors as of FileSystemError.
-// Cost: the file is read a block of 32 KiB at a time.
+// Reads a log file up to its first damage, and compares every checksum. A tail that is cut off is
+// no damage: an interrupted write leaves it. Errors as of FileSystemError. Cost: the file is read a
+// block of 32 KiB at a time.
 //
 // Source of the format: RocksDB's wiki, "Write Ahead Log File Format": blocks of 32 KiB; in them
 // fragments of u32 masked CRC-32C over type and data, u16 length, u8 type, data.
-absl::StatusOr<LogFileCheck> CheckLogFile(
-    const std::string& path, const std::function<void(std::string_view, bool is_behind)>& visit);
+absl::StatusOr<LogFileCheck> CheckLogFile(const std::string& path);
 
 }  // namespace simile
 

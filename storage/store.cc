@@ -71,10 +71,10 @@ absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenFiles(const std::string& path
   if (!around.ok()) return Refused(strict.status(), "");
   const auto catalog = Catalog::Load(**around);
   if (!catalog.ok()) return Refused(strict.status(), "");
-  const auto tables = FindDamagedTables(**around, **catalog, /*whole=*/false, nullptr);
+  const auto damaged = CheckTables(**around, **catalog, /*whole=*/false).damaged;
   const bool has_catalog_table =
-      std::ranges::any_of(tables, [](const auto& table) { return table.family == "default"; });
-  if (tables.empty() || has_catalog_table) return Refused(strict.status(), "");
+      std::ranges::any_of(damaged, [](const auto& table) { return table.family == "default"; });
+  if (damaged.empty() || has_catalog_table) return Refused(strict.status(), "");
   return around;
 }
 

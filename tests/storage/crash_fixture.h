@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/storage/crash_documents.h"
@@ -82,6 +83,16 @@ class CrashFixture : public StoreFixture {
     // RocksDB numbers its files in six digits.
     std::ranges::sort(paths);
     return paths;
+  }
+
+  // The oldest table that holds `bytes`, and where they stand first.
+  std::pair<std::string, size_t> TableHolding(const std::string& bytes) const {
+    for (const std::string& path : FilesEndingIn(".sst")) {
+      const size_t at = ReadFile(path).find(bytes);
+      if (at != std::string::npos) return {path, at};
+    }
+    ADD_FAILURE() << "no table holds the bytes";
+    return {};
   }
 
   static void FlipByte(const std::string& path, size_t at) {

@@ -45,16 +45,6 @@ class DatabaseCheckTest : public CrashFixture {
     return created->id;
   }
 
-  // The newest table that holds `bytes`, and where they stand first.
-  std::pair<std::string, size_t> TableHolding(const std::string& bytes) const {
-    for (const std::string& path : FilesEndingIn(".sst")) {
-      const size_t at = ReadFile(path).find(bytes);
-      if (at != std::string::npos) return {path, at};
-    }
-    ADD_FAILURE() << "no table holds the bytes";
-    return {};
-  }
-
   static std::string BytesOf(const std::vector<float>& vector) {
     std::string bytes(vector.size() * sizeof(float), '\0');
     std::memcpy(bytes.data(), vector.data(), bytes.size());
