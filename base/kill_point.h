@@ -61,6 +61,10 @@ inline constexpr std::string_view kKillPoints[] = {
     "rebuild.before-commit",
     "rebuild.after-commit",
     "rebuild.before-removal",
+    // Collections of a snapshot brought back into the running server.
+    "restore-online.before-copy",
+    "publish.before-write",
+    "publish.after-write",
     // `simile-server restore`.
     "restore.before-format",
     "restore.before-rename",

@@ -187,19 +187,20 @@ absl::Status Committer::UpdateCollection(const CollectionRecord& record) {
 
 absl::Status Committer::PublishCollections(std::span<const Publication> publications) {
   MutexLock lock(write_mutex_);
+  const std::vector<CollectionRecord> others = catalog_.Collections();
   std::vector<CollectionRecord> published;
   rocksdb::WriteBatch batch;
   for (const Publication& one : publications) {
     std::optional<CollectionRecord> record = catalog_.Find(one.collection_id);
     if (!record.has_value() ||
         (one.replaced_id.has_value() && !catalog_.Find(*one.replaced_id).has_value())) {
-      return absl::NotFoundError(
-          fmt::format("what collection '{}' is made of, or what it is to "
-                      "replace, was deleted",
-                      one.name));
+      return absl::NotFoundError(fmt::format(
+          "what collection '{}' is made of, or what it is to replace, was deleted", one.name));
     }
-    for (const CollectionRecord& other : catalog_.Collections()) {
-      if (other.name != one.name || other.id == one.replaced_id) continue;
+    const auto has_its_name = [&one](const CollectionRecord& other) {
+      return other.name == one.name && other.id != one.replaced_id;
+    };
+    if (std::ranges::any_of(others, has_its_name)) {
       return absl::AlreadyExistsError(fmt::format("there is a collection '{}' already", one.name));
     }
     record->name = one.name;
@@ -207,7 +208,9 @@ absl::Status Committer::PublishCollections(std::span<const Publication> publicat
     if (one.replaced_id.has_value()) PutDropped(*one.replaced_id, batch);
     published.push_back(*std::move(record));
   }
+  KillPoint("publish.before-write");
   if (absl::Status s = WriteMeta(batch); !s.ok()) return s;
+  KillPoint("publish.after-write");
   for (const Publication& one : publications) {
     if (one.replaced_id.has_value()) catalog_.Remove(*one.replaced_id);
   }

@@ -124,8 +124,8 @@ class Database {
 
   // Copies collections of a snapshot, verified first, into new ones that nobody sees, fills their
   // indexes, and publishes them all at once; until then, and on every error, what is there stays.
-  // Nothing is embedded. One after the other. Errors as RestoreSnapshot of admin_service.proto
-  // lists them, and those of Store::Write.
+  // Nothing is embedded. Unavailable while another restore runs; else errors as RestoreSnapshot of
+  // admin_service.proto lists them, and those of Store::Write.
   absl::StatusOr<std::vector<RestoredCollection>> RestoreSnapshot(const RestoreRequest& request,
                                                                   const CallContext& context);
 
@@ -149,6 +149,8 @@ class Database {
   // The loaded model of a collection, null when it has none. FailedPrecondition when it cannot be
   // loaded or has another fingerprint.
   absl::StatusOr<std::shared_ptr<EncoderService>> ModelOf(const CollectionRecord& record);
+  absl::StatusOr<std::vector<RestoredCollection>> RestoreVerified(const RestoreRequest& request,
+                                                                  const CallContext& context);
   absl::StatusOr<std::vector<Restoring>> PlanRestore(const RestoreRequest& request,
                                                      const SnapshotReader& reader);
   absl::Status PrepareRestore(const SnapshotReader& reader, const CallContext& context,
@@ -169,8 +171,7 @@ class Database {
   RecallSampler recall_sampler_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> stop_{false};
-
-  Mutex restore_mutex_;  // Held for the whole of a restore.
+  std::atomic<bool> is_restoring_{false};
 
   mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<Collection>, std::less<>> collections_

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/kill_point.h"
 #include "fmt/format.h"
 #include "server/engine/database.h"
 #include "server/engine/errors.h"
@@ -22,7 +23,8 @@ struct Database::Restoring {
 
 namespace {
 
-constexpr size_t kBlockDocuments = 1'000;
+// Of at most 2 MiB of text and metadata each.
+constexpr size_t kBlockDocuments = 64;
 
 absl::Status CheckRestoreRequest(const RestoreRequest& request) {
   if (absl::Status s = CheckSnapshotName(request.snapshot); !s.ok()) return s;
@@ -87,7 +89,17 @@ absl::Status CopyDocuments(const SnapshotReader& reader, uint32_t from_id, uint3
 absl::StatusOr<std::vector<RestoredCollection>> Database::RestoreSnapshot(
     const RestoreRequest& request, const CallContext& context) {
   if (absl::Status s = CheckRestoreRequest(request); !s.ok()) return s;
-  WriteLock one_at_a_time(restore_mutex_);
+  // Not a lock: who waited would hold a thread of the pool that all calls of administration need.
+  if (is_restoring_.exchange(true)) {
+    return absl::UnavailableError("another restore is running: ask again when it is done");
+  }
+  auto restored = RestoreVerified(request, context);
+  is_restoring_ = false;
+  return restored;
+}
+
+absl::StatusOr<std::vector<RestoredCollection>> Database::RestoreVerified(
+    const RestoreRequest& request, const CallContext& context) {
   const Stopwatch watch;
   const auto manifest = store_->snapshots().Read(request.snapshot);
   if (!manifest.ok()) return manifest.status();
@@ -119,6 +131,11 @@ absl::StatusOr<std::vector<RestoredCollection>> Database::RestoreSnapshot(
     spdlog::info("collection '{}' restored as '{}' from snapshot '{}': {} documents",
                  one.record.name, one.outcome.as_collection, request.snapshot,
                  one.outcome.document_count);
+  }
+  if (!request.dry_run) {
+    spdlog::info("snapshot '{}': {} collections restored in {} ms", request.snapshot,
+                 outcomes.size(),
+                 std::chrono::duration_cast<std::chrono::milliseconds>(watch.Elapsed()).count());
   }
   return outcomes;
 }
@@ -167,6 +184,7 @@ absl::Status Database::PrepareRestore(const SnapshotReader& reader, const CallCo
   auto created = store_->CreateCollection(record);
   if (!created.ok()) return created.status();
   one.created_id = created->id;
+  KillPoint("restore-online.before-copy");
   if (absl::Status s =
           CopyDocuments(reader, one.record.id, created->id, memory_guard_, context, *store_);
       !s.ok()) {
@@ -193,6 +211,8 @@ absl::Status Database::PublishRestored(std::vector<Restoring>& prepared, bool re
   WriteLock lock(mutex_);
   std::vector<Publication> publications;
   for (Restoring& one : prepared) {
+    // Nobody else has kept it loaded until now; from here on no model can go away.
+    if (const auto model = ModelOf(one.record); !model.ok()) return model.status();
     const std::string& name = one.outcome.as_collection;
     Publication publication{.collection_id = *one.created_id, .name = name};
     // What has come or gone meanwhile counts, not what was planned.

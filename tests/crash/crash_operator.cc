@@ -10,6 +10,7 @@ namespace {
 
 constexpr DocumentState kThere{.exists = true};
 constexpr size_t kDocumentsOfOther = 50;
+constexpr char kRestoredPrefix[] = "restored-";
 
 bool IsKilled(const absl::Status& status) {
   return status.code() == absl::StatusCode::kUnavailable ||
@@ -46,10 +47,27 @@ absl::Status CrashOperator::TakeSnapshots(Client& client) {
   const auto taken = client.CreateSnapshot(name);
   if (!taken.ok()) return taken.status();
   snapshots_.Acknowledge(name, kThere);
-  if (round_[0] % 2 == 1) return absl::OkStatus();
+  if (round_[0] % 2 == 1) return RestoreAndDrop(client, name);
   snapshots_.Ask(name, {});
   if (absl::Status s = client.DeleteSnapshot(name); !s.ok()) return s;
   snapshots_.Acknowledge(name, {});
+  return absl::OkStatus();
+}
+
+absl::Status CrashOperator::RestoreAndDrop(Client& client, const std::string& snapshot) {
+  const std::string name = kRestoredPrefix + snapshot;
+  v1::RestoreSnapshotRequest request;
+  request.set_name(snapshot);
+  request.set_collection(kCrashCollection);
+  request.set_as_collection(name);
+  collections_.Ask(name, kThere);
+  if (const auto restored = client.RestoreSnapshot(request); !restored.ok()) {
+    return restored.status();
+  }
+  collections_.Acknowledge(name, kThere);
+  collections_.Ask(name, {});
+  if (absl::Status s = client.DeleteCollection(name); !s.ok()) return s;
+  collections_.Acknowledge(name, {});
   return absl::OkStatus();
 }
 
@@ -115,13 +133,15 @@ void CrashOperator::CheckCollections(Client& client) {
   for (const v1::Collection& collection : listed->collections()) names.insert(collection.name());
   CheckNames(collections_, names);
   names.erase(kCrashCollection);
-  // A request is there as a whole or not at all.
+  // A request is there as a whole or not at all, and so is a restore.
   for (const std::string& name : names) {
     const auto count = client.CountDocuments(name);
-    if (!count.ok() || (*count != 0 && *count != kDocumentsOfOther)) {
-      run_.Wrong(run_.findings().torn,
-                 fmt::format("{} has {} documents of {}: {}", name, count.ok() ? *count : 0,
-                             kDocumentsOfOther, count.status().ToString()));
+    const bool is_whole = count.ok() && (name.starts_with(kRestoredPrefix)
+                                             ? *count >= CrashRun::kKeptDocuments
+                                             : *count == 0 || *count == kDocumentsOfOther);
+    if (!is_whole) {
+      run_.Wrong(run_.findings().torn, fmt::format("{} has {} documents: {}", name,
+                                                   count.value_or(0), count.status().ToString()));
     }
     collections_.Ask(name, {});
     if (absl::Status s = client.DeleteCollection(name); !s.ok()) {

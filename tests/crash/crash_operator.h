@@ -12,9 +12,9 @@
 
 namespace simile {
 
-// Does beside the writers what an operator does: takes and deletes snapshots, makes, fills, changes
-// and drops collections, and changes the kind of the index of the collection that is written to,
-// over and over. Knows which snapshots and collections must be there afterwards.
+// Does beside the writers what an operator does: takes, restores and deletes snapshots, makes,
+// fills, changes and drops collections, and changes the kind of the index of the collection that is
+// written to, over and over. Knows which snapshots and collections must be there afterwards.
 //
 // Thread safety: none; has three threads of its own.
 class CrashOperator {
@@ -31,6 +31,7 @@ class CrashOperator {
 
  private:
   absl::Status TakeSnapshots(Client& client);
+  absl::Status RestoreAndDrop(Client& client, const std::string& snapshot);
   absl::Status ChangeCollections(Client& client);
   absl::Status ChangeIndex(Client& client);
   void CheckCollections(Client& client);

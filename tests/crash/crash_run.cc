@@ -11,8 +11,6 @@ namespace simile {
 namespace {
 
 constexpr size_t kWriters = 8;
-// A collection has a graph from 4,097 on; the writers have 1,500 at most.
-constexpr size_t kKeptDocuments = 4'400;
 constexpr size_t kCreatedTogether = 1'000;
 
 bool HasVectorOf(const v1::Document& stored, const v1::Document& expected) {

@@ -65,6 +65,21 @@ class SnapshotRestoreTest : public EngineFixture {
     EXPECT_EQ(apple.metadata.at("colour"), Value{std::string("red")});
   }
 
+  // Flips a bit of the table below `path` that holds `bytes`. It gets blocks of its own first,
+  // since a snapshot has the same ones.
+  static void Damage(const std::string& path, const std::string& bytes) {
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+      std::string content = ReadFile(entry.path());
+      const size_t at = content.find(bytes);
+      if (entry.path().extension() != ".sst" || at == content.npos) continue;
+      std::filesystem::remove(entry.path());
+      content[at] = static_cast<char>(content[at] ^ 1);
+      WriteFile(entry.path(), content);
+      return;
+    }
+    ADD_FAILURE() << "no table holds the bytes";
+  }
+
   std::shared_ptr<Collection> fruits_;
 };
 
@@ -144,20 +159,38 @@ TEST_F(SnapshotRestoreTest, WhatIsNotThereAndNamesThatCannotBeAreRefused) {
 }
 
 TEST_F(SnapshotRestoreTest, ADamagedSnapshotIsRefusedBeforeAnythingIsTouched) {
-  const std::string database = directory_.path() + "/data/snapshots/monday/rocksdb";
-  bool found = false;
-  for (const auto& entry : std::filesystem::directory_iterator(database)) {
-    if (found || entry.path().extension() != ".sst") continue;
-    found = true;
-    // The file of the live database is the same one: this one gets blocks of its own first.
-    std::string content = ReadFile(entry.path());
-    std::filesystem::remove(entry.path());
-    content[content.size() / 2] = static_cast<char>(~content[content.size() / 2]);
-    WriteFile(entry.path(), content);
-  }
-  ASSERT_TRUE(found);
+  Damage(directory_.path() + "/data/snapshots/monday/rocksdb", "red apple");
   EXPECT_THAT(Restore({.replace = true}), StatusIs(absl::StatusCode::kDataLoss, "SHA-256"));
   ExpectFruits("fruits");
+}
+
+TEST_F(SnapshotRestoreTest, ADamagedCollectionServesAgainOnceItIsReplaced) {
+  database_.reset();
+  Damage(directory_.path() + "/data/rocksdb", "red apple");
+  Reopen();
+  const std::vector<std::string> ids = {"a"};
+  EXPECT_THAT((*database_->Find("fruits"))->Get(ids, {}),
+              StatusIs(absl::StatusCode::kDataLoss, "checksum"));
+  EXPECT_EQ((*database_->Find("fruits"))->Describe().state, CollectionState::kFailed);
+  ASSERT_THAT(Restore({.collection = "fruits", .replace = true}), IsOk());
+  ExpectFruits("fruits");
+  Reopen();
+  ExpectFruits("fruits");
+}
+
+TEST_F(SnapshotRestoreTest, ASecondRestoreIsRefusedWhileOneRuns) {
+  absl::Status second;
+  const auto ask_again = [this, &second] {
+    if (second.ok()) second = Restore({.collection = "fruits", .as_collection = "more"}).status();
+    return false;
+  };
+  ASSERT_THAT(database_->RestoreSnapshot(
+                  {.snapshot = "monday", .collection = "fruits", .as_collection = "again"},
+                  {.cancelled = ask_again}),
+              IsOk());
+  EXPECT_THAT(second, StatusIs(absl::StatusCode::kUnavailable, "another restore"));
+  ASSERT_THAT(Restore({.collection = "fruits", .as_collection = "more"}), IsOk());
+  ExpectFruits("more");
 }
 
 TEST_F(SnapshotRestoreTest, WithoutTheModelNothingIsRestored) {
