@@ -84,8 +84,9 @@ class CollectionIndex {
 
   // Builds an index of that kind from the stored vectors in the background. When it has them all,
   // `commit` makes the change durable while no change is under way, and searches use the new one
-  // from then on; if anything fails they keep the old one. Cancels one that is being built. Nothing
-  // else when the index is of the kind already.
+  // from then on; if anything fails they keep the old one. Writers that are faster than the build
+  // are slowed until it has caught up. Cancels one that is being built. Nothing else when the index
+  // is of the kind already.
   void Rebuild(const IndexKind& kind, std::function<absl::Status()> commit);
 
   // Builds the index anew, as Rebuild does, when its scale has become stale.
@@ -128,6 +129,8 @@ class CollectionIndex {
   void RunRebuild(const Build& build, const std::function<absl::Status()>& commit);
   absl::Status BuildAndExchange(const Build& build, const std::function<absl::Status()>& commit);
   absl::Status CatchUp(VectorIndex& index, uint64_t& sequence);
+  absl::Status ReplayInSlices(VectorIndex& index, std::span<const uint64_t> labels,
+                              size_t open_every);
   absl::Status Exchange(const Build& build, std::shared_ptr<VectorIndex> index, uint64_t sequence,
                         const std::function<absl::Status()>& commit);
 

@@ -1,5 +1,7 @@
 // Another kind of index in the place of the one that serves; see collection_index.h.
 #include <algorithm>
+#include <limits>
+#include <optional>
 #include <utility>
 
 #include "base/kill_point.h"
@@ -14,6 +16,10 @@ namespace {
 
 // So few changes are made again while writers wait for the exchange.
 constexpr size_t kFewChanges = 128;
+
+// Changes that are made again at once while writers wait, and how rarely they have their turn.
+constexpr size_t kSliceChanges = 128;
+constexpr size_t kOpenSliceEveryMax = 64;
 
 // Vectors that a scale is learnt from: some that follow each other, from many places.
 constexpr uint64_t kSampleBlocks = 256;
@@ -153,17 +159,33 @@ absl::Status CollectionIndex::BuildAndExchange(const Build& build,
   return Exchange(build, std::move(index), sequence, commit);
 }
 
-// Makes the changes after `sequence` again, until hardly any are left.
+// Makes the changes after `sequence` again, until hardly any are left. Writers that are faster than
+// this would keep it going for ever: their share of the time is halved as long as a round does not
+// halve what is left, and those who change many documents at once wait for the last of it.
 absl::Status CollectionIndex::CatchUp(VectorIndex& index, uint64_t& sequence) {
-  for (size_t changes = kFewChanges + 1; changes > kFewChanges;) {
+  size_t left = std::numeric_limits<size_t>::max();
+  for (size_t open_every = 1; left > kFewChanges && open_every <= kOpenSliceEveryMax;) {
     const uint64_t covered = applied_.Covered();
     const auto labels = store_.ChangedSince(collection_id_, sequence);
     if (!labels.ok()) return labels.status();
-    changes = labels->size();
-    const absl::Status made = Replay(index, *labels, RebuildThreads(), cancel_rebuild_);
-    if (!made.ok()) return made;
-    if (cancel_rebuild_) return absl::CancelledError("cancelled");
+    if (labels->size() > left / 2) open_every *= 2;
+    left = labels->size();
+    if (absl::Status s = ReplayInSlices(index, *labels, open_every); !s.ok()) return s;
     sequence = std::max(sequence, covered);
+  }
+  return absl::OkStatus();
+}
+
+// Writers wait during all slices of labels but every `open_every`-th.
+absl::Status CollectionIndex::ReplayInSlices(VectorIndex& index, std::span<const uint64_t> labels,
+                                             size_t open_every) {
+  const size_t slice = open_every == 1 ? labels.size() : kSliceChanges;
+  for (size_t first = 0; first < labels.size(); first += slice) {
+    std::optional<AppliedSequence::Pause> pause;
+    if ((first / slice + 1) % open_every != 0) pause.emplace(applied_);
+    const auto next = labels.subspan(first, std::min(slice, labels.size() - first));
+    if (absl::Status s = Replay(index, next, RebuildThreads(), cancel_rebuild_); !s.ok()) return s;
+    if (cancel_rebuild_) return absl::CancelledError("cancelled");
   }
   return absl::OkStatus();
 }

@@ -52,5 +52,24 @@ TEST_F(CollectionIndexConcurrencyTest, ChangesDuringARebuildAreInTheNewIndex) {
   ExpectIndexIsTheStore(7);
 }
 
+// Writes to a scan cost next to nothing, those to a graph a search each: the rebuild is behind for
+// as long as nobody slows the writers.
+TEST_F(CollectionIndexConcurrencyTest, ARebuildEndsBesideWritersThatAreFasterThanIt) {
+  kind_ = {.engine = IndexEngine::kFlat};
+  m_ = 32;
+  ef_construction_ = 100;
+  Restart();
+  Put(0, kDocuments);
+  BeginRebuild({});
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(5);
+  while (index_->rebuild_progress().has_value()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+    Put(0, kDocuments);
+  }
+  EXPECT_EQ(index_->rebuild_failure(), "");
+  EXPECT_EQ(index_->kind(), kind_);
+  ExpectIndexIsTheStore(7);
+}
+
 }  // namespace
 }  // namespace simile

@@ -55,8 +55,8 @@ class CollectionIndexFixture : public ::testing::Test {
                                           .metric = Metric::kEuclidean,
                                           .engine = kind_.engine,
                                           .codes = kind_.codes,
-                                          .m = 4,
-                                          .ef_construction = 8,
+                                          .m = m_,
+                                          .ef_construction = ef_construction_,
                                           .directory = store_->DerivedDirectory(collection_),
                                           .identity = 7},
                                          *store_, options_);
@@ -152,6 +152,8 @@ class CollectionIndexFixture : public ::testing::Test {
   }
 
   IndexKind kind_;
+  size_t m_ = 4;
+  size_t ef_construction_ = 8;
   CollectionIndex::Options options_;
   std::mt19937 random_{1};
   std::normal_distribution<float> normal_;
