@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# The one list of Debian packages: quickstart.sh and test.sh share it; SIMILE_RUNTIME_PACKAGES is
-# for an image that only runs the server.
+# The one list of Debian packages: quickstart.sh, test.sh and docker/ share it.
 # shellcheck disable=SC2034  # Read by the scripts that source this file.
 
 # What building the server and the command line needs.
@@ -24,3 +23,9 @@ SIMILE_RUNTIME_PACKAGES=(
   libgrpc++1.51 libprotobuf32 librocksdb7.8 libhwy1 libssl3 libroaring0 libspdlog1.10 libfmt9 libabsl20220623
   ca-certificates
 )
+
+# What building an image takes beside the build: a second one compiles only what has changed.
+SIMILE_IMAGE_BUILD_PACKAGES=(ccache)
+
+# What docker/test.sh needs where no Docker daemon answers.
+SIMILE_IMAGE_TEST_PACKAGES=(buildah debootstrap podman conmon runc)
