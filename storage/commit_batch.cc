@@ -21,10 +21,7 @@ int64_t UnixSeconds() {
 }  // namespace
 
 CommitBatch::CommitBatch(const DatabaseFiles& files, const Catalog& catalog)
-    : files_(files),
-      catalog_(catalog),
-      batch_(rocksdb::BytewiseComparator(), /*reserved_bytes=*/0, /*overwrite_key=*/true),
-      state_(catalog.State()) {}
+    : files_(files), catalog_(catalog), state_(catalog.State()) {}
 
 absl::StatusOr<CommitResult> CommitBatch::Add(const WriteRequest& request) {
   if (!catalog_.Find(request.collection_id).has_value()) {
@@ -33,6 +30,7 @@ absl::StatusOr<CommitResult> CommitBatch::Add(const WriteRequest& request) {
   const CollectionCountersRecord counters_before = CountersOf(request.collection_id);
   const StoreStateRecord state_before = state_;
   batch_.SetSavePoint();
+  replaced_.clear();
   CommitResult result{.sequence = ++state_.last_sequence, .durability = request.durability};
   absl::Status failure;
   for (const WriteOperation& operation : request.operations) {
@@ -45,7 +43,7 @@ absl::StatusOr<CommitResult> CommitBatch::Add(const WriteRequest& request) {
     result.operations.push_back(*applied);
   }
   if (!failure.ok()) {
-    batch_.RollbackToSavePoint();
+    Undo();
     CountersOf(request.collection_id) = counters_before;
     state_ = state_before;
     return failure;
@@ -73,61 +71,80 @@ void CommitBatch::PutChanges(const WriteRequest& request, const CommitResult& re
              EncodeChanges(labels));
 }
 
+void CommitBatch::Undo() {
+  batch_.RollbackToSavePoint();
+  for (auto at = replaced_.rbegin(); at != replaced_.rend(); ++at) {
+    if (at->second.has_value()) {
+      pending_[at->first] = *at->second;
+    } else {
+      pending_.erase(at->first);
+    }
+  }
+}
+
+void CommitBatch::SetPending(std::string id_key, const Pending& pending) {
+  const auto [at, is_new] = pending_.try_emplace(id_key, pending);
+  replaced_.emplace_back(std::move(id_key), is_new ? std::nullopt : std::optional(at->second));
+  at->second = pending;
+}
+
 absl::StatusOr<OperationResult> CommitBatch::Apply(uint32_t collection_id,
                                                    const PutOperation& put) {
-  const absl::StatusOr<uint64_t> found = FindLabel(collection_id, put.id);
+  std::string id_key = IdKey(collection_id, put.id);
+  const absl::StatusOr<uint64_t> found = FindLabel(id_key, put.id);
   if (!found.ok()) return found.status();
-  uint64_t label = *found;
-  const bool is_new = label == 0;
-  StoredDocument document{.sequence = state_.last_sequence,
-                          .id = put.id,
-                          .text = put.text,
-                          .metadata = put.metadata,
-                          .vector_source = put.vector_source,
-                          .token_count = put.token_count,
-                          .truncated = put.truncated};
+  const bool is_new = *found == 0;
+  if (is_new && !put.vector.has_value()) return OperationResult{};
+  Pending pending{.label = *found,
+                  .vector_source = put.vector_source,
+                  .token_count = put.token_count,
+                  .truncated = put.truncated};
   if (!put.vector.has_value()) {
-    if (is_new) return OperationResult{};
-    const auto stored = GetAsWritten(files_.documents(), LabelKey(collection_id, label));
-    if (!stored.ok()) return stored.status();
-    const auto before = DecodeDocument(*stored);
-    if (!before.ok()) {
-      return absl::DataLossError(fmt::format("document '{}' (label {}) is damaged: {}", put.id,
-                                             label, std::string(before.status().message())));
-    }
-    document.vector_source = before->vector_source;
-    document.token_count = before->token_count;
-    document.truncated = before->truncated;
+    auto kept = FindVectorFacts(id_key, put.id, LabelKey(collection_id, *found), *found);
+    if (!kept.ok()) return kept.status();
+    pending = *kept;
   }
   if (is_new) {
     CollectionCountersRecord& counters = CountersOf(collection_id);
-    label = counters.next_label++;
+    pending.label = counters.next_label++;
     ++counters.document_count;
-    batch_.Put(files_.ids(), IdKey(collection_id, put.id), EncodeLabel(label));
+    batch_.Put(files_.ids(), id_key, EncodeLabel(pending.label));
   }
-  const std::string key = LabelKey(collection_id, label);
-  batch_.Put(files_.documents(), key, EncodeDocument(document));
+  const std::string key = LabelKey(collection_id, pending.label);
+  batch_.Put(files_.documents(), key,
+             EncodeDocument({.sequence = state_.last_sequence,
+                             .id = put.id,
+                             .text = put.text,
+                             .metadata = put.metadata,
+                             .vector_source = pending.vector_source,
+                             .token_count = pending.token_count,
+                             .truncated = pending.truncated}));
   if (put.vector.has_value()) batch_.Put(files_.vectors(), key, EncodeVector(*put.vector));
+  SetPending(std::move(id_key), pending);
   return OperationResult{
       .effect = is_new ? OperationResult::Effect::kCreated : OperationResult::Effect::kReplaced,
-      .label = label};
+      .label = pending.label};
 }
 
 absl::StatusOr<OperationResult> CommitBatch::Apply(uint32_t collection_id,
                                                    const RemoveOperation& remove) {
-  const absl::StatusOr<uint64_t> label = FindLabel(collection_id, remove.id);
+  std::string id_key = IdKey(collection_id, remove.id);
+  const absl::StatusOr<uint64_t> label = FindLabel(id_key, remove.id);
   if (!label.ok()) return label.status();
   if (*label == 0) return OperationResult{};
   const std::string key = LabelKey(collection_id, *label);
-  batch_.Delete(files_.ids(), IdKey(collection_id, remove.id));
+  batch_.Delete(files_.ids(), id_key);
   batch_.Delete(files_.documents(), key);
   batch_.Delete(files_.vectors(), key);
   --CountersOf(collection_id).document_count;
+  SetPending(std::move(id_key), {});
   return OperationResult{.effect = OperationResult::Effect::kRemoved, .label = *label};
 }
 
-absl::StatusOr<uint64_t> CommitBatch::FindLabel(uint32_t collection_id, const std::string& id) {
-  const auto stored = GetAsWritten(files_.ids(), IdKey(collection_id, id));
+absl::StatusOr<uint64_t> CommitBatch::FindLabel(const std::string& id_key,
+                                                const std::string& id) const {
+  if (const auto at = pending_.find(id_key); at != pending_.end()) return at->second.label;
+  const auto stored = GetStored(files_.ids(), id_key);
   if (stored.status().code() == absl::StatusCode::kNotFound) return 0;
   if (!stored.ok()) return stored.status();
   const auto label = DecodeLabel(*stored);
@@ -136,11 +153,28 @@ absl::StatusOr<uint64_t> CommitBatch::FindLabel(uint32_t collection_id, const st
                                          std::string(label.status().message())));
 }
 
-absl::StatusOr<std::string> CommitBatch::GetAsWritten(rocksdb::ColumnFamilyHandle* family,
-                                                      const std::string& key) {
+absl::StatusOr<CommitBatch::Pending> CommitBatch::FindVectorFacts(const std::string& id_key,
+                                                                  const std::string& id,
+                                                                  const std::string& label_key,
+                                                                  uint64_t label) const {
+  if (const auto at = pending_.find(id_key); at != pending_.end()) return at->second;
+  const auto stored = GetStored(files_.documents(), label_key);
+  if (!stored.ok()) return stored.status();
+  const auto document = DecodeDocument(*stored);
+  if (!document.ok()) {
+    return absl::DataLossError(fmt::format("document '{}' (label {}) is damaged: {}", id, label,
+                                           std::string(document.status().message())));
+  }
+  return Pending{.label = label,
+                 .vector_source = document->vector_source,
+                 .token_count = document->token_count,
+                 .truncated = document->truncated};
+}
+
+absl::StatusOr<std::string> CommitBatch::GetStored(rocksdb::ColumnFamilyHandle* family,
+                                                   const std::string& key) const {
   std::string value;
-  const rocksdb::Status got =
-      batch_.GetFromBatchAndDB(&files_.db(), rocksdb::ReadOptions(), family, key, &value);
+  const rocksdb::Status got = files_.db().Get(rocksdb::ReadOptions(), family, key, &value);
   if (!got.ok()) return FromRocksDb(got, "reading from column family " + family->GetName());
   return value;
 }
@@ -158,7 +192,7 @@ rocksdb::Status CommitBatch::Write(bool sync) {
   batch_.Put(files_.meta(), rocksdb::Slice(kStoreStateKey), EncodeStoreState(state_));
   rocksdb::WriteOptions options;
   options.sync = sync;
-  return files_.db().Write(options, batch_.GetWriteBatch());
+  return files_.db().Write(options, &batch_);
 }
 
 void CommitBatch::Publish(Catalog& catalog) const {

@@ -1,11 +1,15 @@
 #ifndef SIMILE_STORAGE_COMMIT_BATCH_H_
 #define SIMILE_STORAGE_COMMIT_BATCH_H_
 
-#include <rocksdb/utilities/write_batch_with_index.h>
+#include <rocksdb/write_batch.h>
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "storage/catalog.h"
@@ -34,23 +38,43 @@ class CommitBatch {
   void Publish(Catalog& catalog) const;
 
  private:
+  // A document as this batch leaves it: what an operation after it must know.
+  struct Pending {
+    uint64_t label = 0;  // 0: removed.
+    VectorSource vector_source = VectorSource::kClient;
+    uint32_t token_count = 0;
+    bool truncated = false;
+  };
+
   absl::StatusOr<OperationResult> Apply(uint32_t collection_id, const PutOperation& put);
   absl::StatusOr<OperationResult> Apply(uint32_t collection_id, const RemoveOperation& remove);
 
   // Notes whose vectors `request` changed.
   void PutChanges(const WriteRequest& request, const CommitResult& result);
 
-  // The label of an id as this batch leaves it; 0 when there is none.
-  absl::StatusOr<uint64_t> FindLabel(uint32_t collection_id, const std::string& id);
-  absl::StatusOr<std::string> GetAsWritten(rocksdb::ColumnFamilyHandle* family,
-                                           const std::string& key);
+  // Takes back what a request that failed has changed.
+  void Undo();
+  void SetPending(std::string id_key, const Pending& pending);
+
+  // The label of a document as this batch leaves it; 0 when there is none.
+  absl::StatusOr<uint64_t> FindLabel(const std::string& id_key, const std::string& id) const;
+
+  // Of a document that is there: what belongs to the vector that it keeps.
+  absl::StatusOr<Pending> FindVectorFacts(const std::string& id_key, const std::string& id,
+                                          const std::string& label_key, uint64_t label) const;
+  absl::StatusOr<std::string> GetStored(rocksdb::ColumnFamilyHandle* family,
+                                        const std::string& key) const;
   CollectionCountersRecord& CountersOf(uint32_t collection_id);
 
   const DatabaseFiles& files_;
   const Catalog& catalog_;
-  rocksdb::WriteBatchWithIndex batch_;
+  rocksdb::WriteBatch batch_;
+  std::unordered_map<std::string, Pending> pending_;       // By the key of the id.
   std::map<uint32_t, CollectionCountersRecord> counters_;  // Of the collections touched.
   StoreStateRecord state_;
+
+  // Of the request that is being added: what pending_ held before, oldest first.
+  std::vector<std::pair<std::string, std::optional<Pending>>> replaced_;
 };
 
 }  // namespace simile

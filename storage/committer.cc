@@ -28,57 +28,49 @@ bool OnlyRemoves(const WriteRequest& request) {
 }  // namespace
 
 Committer::Committer(const DatabaseFiles& files, Catalog& catalog, FreeSpaceGuard guard)
-    : files_(files), catalog_(catalog), guard_(std::move(guard)), thread_([this] { Run(); }) {}
-
-Committer::~Committer() {
-  {
-    MutexLock lock(queue_mutex_);
-    closing_ = true;
-  }
-  waiting_changed_.notify_all();
-  thread_.join();
-}
+    : files_(files), catalog_(catalog), guard_(std::move(guard)) {}
 
 absl::StatusOr<CommitResult> Committer::Write(const WriteRequest& request) {
-  Waiting waiting{.request = request};
-  MutexLock lock(queue_mutex_);
-  waiting_.push_back(&waiting);
-  waiting_changed_.notify_one();
-  while (!waiting.done) group_done_.wait(queue_mutex_);
-  return std::move(waiting.result);
-}
-
-void Committer::Run() {
-  for (;;) {
-    std::deque<Waiting*> group;
-    {
-      MutexLock lock(queue_mutex_);
-      while (waiting_.empty() && !closing_) waiting_changed_.wait(queue_mutex_);
-      if (waiting_.empty()) return;
-      group = TakeGroup();
-    }
-    Commit(group);
-    KillPoint("commit.before-answer");
-    {
-      MutexLock lock(queue_mutex_);
-      for (Waiting* waiting : group) waiting->done = true;
-    }
-    group_done_.notify_all();
+  Waiting own{.request = request};
+  Group group;
+  {
+    MutexLock lock(queue_mutex_);
+    waiting_.push_back(&own);
+    while (!own.done && waiting_.front() != &own) own.turn.wait(queue_mutex_);
+    if (own.done) return std::move(own.result);
+    group = NextGroup();
   }
+  Commit(group);
+  KillPoint("commit.before-answer");
+  MutexLock lock(queue_mutex_);
+  EndGroup(group);
+  return std::move(own.result);
 }
 
-std::deque<Committer::Waiting*> Committer::TakeGroup() {
-  std::deque<Waiting*> group;
+// It stays in the queue while it is committed, so that nobody else leads.
+Committer::Group Committer::NextGroup() const {
+  Group group;
   size_t operations = 0;
-  while (!waiting_.empty() && operations < kGroupOperationsMax) {
-    operations += waiting_.front()->request.operations.size() + 1;
-    group.push_back(waiting_.front());
-    waiting_.pop_front();
+  for (Waiting* waiting : waiting_) {
+    if (operations >= kGroupOperationsMax) break;
+    operations += waiting->request.operations.size() + 1;
+    group.push_back(waiting);
   }
   return group;
 }
 
-void Committer::Commit(const std::deque<Waiting*>& group) {
+void Committer::EndGroup(const Group& group) {
+  // A writer that is told it is done may go, and its place on the stack with it, as soon as this
+  // lock is released: all is said before.
+  for (Waiting* waiting : group) {
+    waiting_.pop_front();
+    waiting->done = true;
+    waiting->turn.notify_one();
+  }
+  if (!waiting_.empty()) waiting_.front()->turn.notify_one();
+}
+
+void Committer::Commit(const Group& group) {
   MutexLock lock(write_mutex_);
   files_.StopCompactionsIfDamaged();
   CommitBatch batch(files_, catalog_);

@@ -7,7 +7,7 @@
 #include <deque>
 #include <span>
 #include <string>
-#include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "storage/catalog.h"
@@ -20,16 +20,14 @@
 
 namespace simile {
 
-// The one writer. Its thread takes all requests that wait, over all collections, into one batch and
-// syncs once for them (group commit): the more writers, the more a sync carries.
+// The one way to write. Of the writers that wait one leads: it takes all requests that wait, over
+// all collections, into one batch and syncs once for them (group commit, as LevelDB's writers do):
+// the more writers, the more a sync carries, and one alone waits for no other thread.
 //
 // Thread safety: all methods may be called together.
 class Committer {
  public:
   Committer(const DatabaseFiles& files, Catalog& catalog, FreeSpaceGuard guard);
-
-  // Commits what waits, then ends.
-  ~Committer();
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
 
@@ -51,11 +49,13 @@ class Committer {
     const WriteRequest& request;
     absl::StatusOr<CommitResult> result = absl::UnknownError("");
     bool done = false;
+    std::condition_variable_any turn;  // Done, or first in the queue.
   };
+  using Group = std::vector<Waiting*>;
 
-  void Run();
-  std::deque<Waiting*> TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_);
-  void Commit(const std::deque<Waiting*>& group);
+  Group NextGroup() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_);
+  void EndGroup(const Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_);
+  void Commit(const Group& group);
   absl::Status CheckSpace(const WriteRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void PutDropped(uint32_t collection_id, rocksdb::WriteBatch& batch);
   absl::Status WriteMeta(rocksdb::WriteBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -64,20 +64,16 @@ class Committer {
   const DatabaseFiles& files_;
   Catalog& catalog_;
 
-  // Whoever writes to RocksDB holds it: the committing thread, or a change of the catalog.
+  // Whoever writes to RocksDB holds it: the leading writer, or a change of the catalog.
   storage_internal::Mutex write_mutex_;
   FreeSpaceGuard guard_ ABSL_GUARDED_BY(write_mutex_);
   std::string failure_ ABSL_GUARDED_BY(write_mutex_);  // Why nothing is written any more.
 
   storage_internal::Mutex queue_mutex_;
-  std::condition_variable_any waiting_changed_;
-  std::condition_variable_any group_done_;
-  std::deque<Waiting*> waiting_ ABSL_GUARDED_BY(queue_mutex_);
-  bool closing_ ABSL_GUARDED_BY(queue_mutex_) = false;
+  std::deque<Waiting*> waiting_ ABSL_GUARDED_BY(queue_mutex_);  // The first one leads.
 
   std::atomic<uint64_t> commits_{0};
   std::atomic<uint64_t> requests_committed_{0};
-  std::thread thread_;
 };
 
 }  // namespace simile

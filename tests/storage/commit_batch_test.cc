@@ -68,6 +68,34 @@ TEST_F(CommitBatchTest, ARequestSeesTheOnesBeforeItInTheBatch) {
   EXPECT_EQ(store_->DocumentCount(collection_), 2u);
 }
 
+TEST_F(CommitBatchTest, APutThatKeepsItsVectorKeepsWhatBelongsToIt) {
+  PutOperation embedded = Put("a", "one", {{5, 6}});
+  embedded.vector_source = VectorSource::kEncoder;
+  embedded.token_count = 3;
+  embedded.truncated = true;
+  ASSERT_THAT(batch_->Add(Request(collection_, {embedded})), IsOk());
+  ASSERT_THAT(batch_->Add(Request(collection_, {Put("a", "two", std::nullopt)})), IsOk());
+  WriteAndReopen();
+  const auto document = Get(collection_, "a");
+  ASSERT_TRUE(document.has_value());
+  EXPECT_EQ(document->text, "two");
+  EXPECT_EQ(document->vector_source, VectorSource::kEncoder);
+  EXPECT_EQ(document->token_count, 3u);
+  EXPECT_TRUE(document->truncated);
+}
+
+TEST_F(CommitBatchTest, AFailedRequestRemovesNothingThatOneBeforeItHasPut) {
+  const auto before = batch_->Add(Request(collection_, {Put("a", "kept")}));
+  ASSERT_THAT(before, IsOk());
+  EXPECT_THAT(batch_->Add(Request(collection_, {Remove("a"), Put("a", "again"), Remove("a"),
+                                                Put("bad", "x", std::nullopt)})),
+              StatusIs(absl::StatusCode::kDataLoss, "'bad'"));
+  const auto after = batch_->Add(Request(collection_, {Put("a", "changed", std::nullopt)}));
+  ASSERT_THAT(after, IsOk());
+  EXPECT_EQ(after->operations[0].effect, Effect::kReplaced);
+  EXPECT_EQ(after->operations[0].label, before->operations[0].label);
+}
+
 TEST_F(CommitBatchTest, AFailedRequestLeavesNothingBehind) {
   const auto before = batch_->Add(Request(collection_, {Put("a", "kept", {{5, 6}})}));
   ASSERT_THAT(before, IsOk());
