@@ -84,7 +84,7 @@ std::optional<ReadDocument> DocumentReader::Next() {
   if (options_.format == InputFormat::kCsv) {
     std::vector<std::string> fields;
     do {
-      item.line = line_ + 1;
+      item.number = line_ + 1;
       if (!ReadCsvRecord(fields)) return std::nullopt;
     } while (fields.size() == 1 && IsBlank(fields[0]));
     item.document = FromCsv(fields);
@@ -93,7 +93,7 @@ std::optional<ReadDocument> DocumentReader::Next() {
     do {
       if (!ReadLine(line)) return std::nullopt;
     } while (IsBlank(line));
-    item.line = line_;
+    item.number = line_;
     if (options_.format == InputFormat::kLines && !IsUtf8(line)) {
       item.document = absl::InvalidArgumentError("it is not valid UTF-8");
     } else if (options_.format == InputFormat::kLines) {
@@ -108,7 +108,7 @@ std::optional<ReadDocument> DocumentReader::Next() {
   }
   // Named after its line, so that running an import again stores nothing twice.
   if (item.document.ok() && item.document->id().empty()) {
-    item.document->set_id(options_.id_prefix + std::to_string(item.line));
+    item.document->set_id(options_.id_prefix + std::to_string(item.number));
   }
   return item;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/cli/document_source.h"
 #include "simile/v1/common.pb.h"
 
 namespace simile::cli {
@@ -24,26 +25,20 @@ struct ReaderOptions {
   bool infer_types = false;  // CSV: numbers become numbers.
 };
 
-struct ReadDocument {
-  uint64_t line = 0;  // Where it begins, from 1.
-  absl::StatusOr<v1::Document> document;
-};
-
 // Documents from a stream: JSON lines, plain lines (each a text) or CSV with a header. An item that
 // does not parse comes as an error with its line; blank lines are skipped.
 //
 // Thread safety: none.
-class DocumentReader {
+class DocumentReader : public DocumentSource {
  public:
   // `path` serves to guess the format. InvalidArgument when a CSV header lacks the text column.
   static absl::StatusOr<std::unique_ptr<DocumentReader>> Open(std::istream& stream,
                                                               const std::string& path,
                                                               const ReaderOptions& options);
 
-  // The next document; nullopt at the end.
-  std::optional<ReadDocument> Next();
-
-  uint64_t bytes_read() const { return bytes_read_; }
+  std::optional<ReadDocument> Next() override;
+  uint64_t bytes_read() const override { return bytes_read_; }
+  const char* unit() const override { return "line"; }
 
  private:
   DocumentReader(std::istream& stream, const ReaderOptions& options)

@@ -36,16 +36,16 @@ class CsvReaderTest : public ::testing::Test {
 };
 
 MATCHER_P3(IsItem, line, id, text, "") {
-  *result_listener << "line " << arg.line << ": "
+  *result_listener << "line " << arg.number << ": "
                    << (arg.document.ok() ? arg.document->ShortDebugString()
                                          : testing_internal::Printed(arg.document.status()));
-  return arg.document.ok() && arg.line == static_cast<uint64_t>(line) && arg.document->id() == id &&
-         arg.document->text() == text;
+  return arg.document.ok() && arg.number == static_cast<uint64_t>(line) &&
+         arg.document->id() == id && arg.document->text() == text;
 }
 
 MATCHER_P2(IsBadItem, line, text, "") {
-  *result_listener << "line " << arg.line;
-  return arg.line == static_cast<uint64_t>(line) &&
+  *result_listener << "line " << arg.number;
+  return arg.number == static_cast<uint64_t>(line) &&
          ::testing::Value(arg.document, StatusIs(StatusCode::kInvalidArgument, text));
 }
 

@@ -27,7 +27,7 @@ std::vector<std::string> Read(const std::string& content, const ReaderOptions& o
   std::vector<std::string> items;
   while (const auto item = (*reader)->Next()) {
     const absl::Status status = item->document.status();
-    items.push_back(std::to_string(item->line) + " " +
+    items.push_back(std::to_string(item->number) + " " +
                     (status.ok() ? item->document->id() + " " + item->document->text()
                                  : "error: " + testing_internal::Printed(status)));
   }

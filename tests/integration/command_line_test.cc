@@ -129,6 +129,17 @@ TEST_F(CommandLineTest, AnExportIsWhatAnImportReadsAndComesBackTheSame) {
               HasSubstr("exported 1 documents"));
 }
 
+TEST_F(CommandLineTest, PointsOfAnotherDatabaseGetACollectionForTheirVectors) {
+  const CommandResult imported =
+      server_.Run({"import", "points", "-", "--from", "qdrant", "--create"},
+                  R"({"result":{"points":[{"id":1,"payload":{"text":"one","n":5},"vector":[1,0,2]},
+                              {"id":2,"payload":{"text":"two"},"vector":[1,0]}]}})");
+  EXPECT_EQ(imported.exit_code, 5);
+  EXPECT_THAT(imported.errors, HasSubstr("item 2 ('2'): the vector has 2 dimensions"));
+  EXPECT_EQ(server_.Run({"export", "points"}).output,
+            "{\"id\":\"1\",\"text\":\"one\",\"metadata\":{\"n\":5},\"vector\":[1.0,0.0,2.0]}\n");
+}
+
 TEST_F(CommandLineTest, AnExportThatWasBrokenOffGoesOnAndOverwritesNothing) {
   std::string input;
   for (int number = 0; number < 1'200; ++number) {
