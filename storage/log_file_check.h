@@ -16,12 +16,8 @@ struct LogFileCheck {
   std::string damage;       // What is wrong there. Empty: nothing.
 };
 
-// Reads a log file up to its first damage, and compares every checksum. A tail that is cut off is
-// no damage: an interrupted write leaves it. Errors as of FileSystemError. Cost: the file is read a
-// block of 32 KiB at a time.
-//
-// Source of the format: RocksDB's wiki, "Write Ahead Log File Format": blocks of 32 KiB; in them
-// fragments of u32 masked CRC-32C over type and data, u16 length, u8 type, data.
+// Reads a log file up to its first damage (ReadLogRecords). A tail that is cut off is no damage.
+// Errors as of FileSystemError.
 absl::StatusOr<LogFileCheck> CheckLogFile(const std::string& path);
 
 }  // namespace simile
