@@ -23,14 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kPrefixBytes = sizeof(uint32_t);
 
-uint32_t CollectionOfKey(std::string_view key) {
-  uint32_t id = 0;
-  for (size_t at = 0; at < kPrefixBytes && at < key.size(); ++at) {
-    id = id << 8 | static_cast<uint8_t>(key[at]);
-  }
-  return id;
-}
-
 // The collections between the smallest and the largest key; all for the catalog's own tables.
 void NameCollections(const rocksdb::LiveFileMetaData& table, const Catalog& catalog,
                      DamagedFile& damaged) {
@@ -121,16 +113,10 @@ TableCheck CheckTables(const DatabaseFiles& files, const Catalog& catalog, bool 
   return check;
 }
 
-absl::StatusOr<DatabaseCheck> CheckDatabase(const std::string& data_directory) {
-  const auto directory = DataDirectory::OpenExisting(data_directory);
-  if (!directory.ok()) return directory.status();
-  const std::string path = (*directory)->database_path();
+DatabaseCheck CheckDatabaseFiles(const std::string& path, DamagePolicy policy) {
   DatabaseCheck check;
-  std::error_code error;
-  // A first start that was interrupted.
-  if (!fs::exists(path, error)) return check;
   check.files = FindDamagedLogs(path);
-  const auto files = DatabaseFiles::OpenReadOnly(path, DamagePolicy::kServeAround);
+  const auto files = DatabaseFiles::OpenReadOnly(path, policy);
   if (!files.ok()) {
     check.files.push_back({.path = path, .reason = std::string(files.status().message())});
     return check;
@@ -150,6 +136,16 @@ absl::StatusOr<DatabaseCheck> CheckDatabase(const std::string& data_directory) {
     check.collections.push_back(CheckCollection(**files, record, (*catalog)->Counters(record.id)));
   }
   return check;
+}
+
+absl::StatusOr<DatabaseCheck> CheckDatabase(const std::string& data_directory) {
+  const auto directory = DataDirectory::OpenExisting(data_directory);
+  if (!directory.ok()) return directory.status();
+  const std::string path = (*directory)->database_path();
+  std::error_code error;
+  // A first start that was interrupted.
+  if (!fs::exists(path, error)) return DatabaseCheck();
+  return CheckDatabaseFiles(path, DamagePolicy::kServeAround);
 }
 
 }  // namespace simile

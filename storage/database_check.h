@@ -11,6 +11,7 @@ namespace simile {
 
 class Catalog;
 class DatabaseFiles;
+enum class DamagePolicy;
 
 // A file of the database that is damaged, missing or too short.
 struct DamagedFile {
@@ -46,6 +47,9 @@ struct DatabaseCheck {
 // FORMAT is damaged. Cost: every byte is read; 9 bytes of memory per label of the largest
 // collection.
 absl::StatusOr<DatabaseCheck> CheckDatabase(const std::string& data_directory);
+
+// The same of the database alone, at `path`, which nobody may use.
+DatabaseCheck CheckDatabaseFiles(const std::string& path, DamagePolicy policy);
 
 // The tables that are damaged, and how many there are. With `whole`, all bytes are read; without,
 // only tables that are missing or of another size than they were written in are found.

@@ -38,8 +38,8 @@ rocksdb::DBOptions DatabaseOptionsOf(DamagePolicy policy) {
   options.create_missing_column_families = true;
   // RocksDB's default drops acknowledged writes in silence after one damaged byte of the log.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  options.track_and_verify_wals_in_manifest = true;
-  options.paranoid_checks = policy != DamagePolicy::kServeAround;
+  options.track_and_verify_wals_in_manifest = policy != DamagePolicy::kRecover;
+  options.paranoid_checks = policy == DamagePolicy::kRefuse;
   options.max_total_wal_size = kLogBytesMax;
   options.wal_bytes_per_sync = kSyncBytes / 2;
   options.bytes_per_sync = kSyncBytes;
@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::Open(const std::st
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const char* name : kFamilyNames) {
     families.emplace_back(name, FamilyOptions(name, options, cache));
-    families.back().options.disable_auto_compactions = policy == DamagePolicy::kServeAround;
+    families.back().options.disable_auto_compactions = policy != DamagePolicy::kRefuse;
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* raw = nullptr;
@@ -113,6 +113,17 @@ absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::OpenReadOnly(const
   if (!opened.ok()) return FromRocksDb(opened, "opening the database " + path);
   return std::unique_ptr<DatabaseFiles>(new DatabaseFiles(
       std::unique_ptr<rocksdb::DB>(raw), std::move(handles), std::make_shared<CompactionDamage>()));
+}
+
+absl::Status DatabaseFiles::RebuildManifest(const std::string& path) {
+  rocksdb::DBOptions options = DatabaseOptionsOf(DamagePolicy::kRecover);
+  options.info_log = std::make_shared<SilentLog>();
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  const StoreOptions defaults;
+  for (const char* name : kFamilyNames) {
+    families.emplace_back(name, FamilyOptions(name, defaults, rocksdb::NewLRUCache(1 << 20)));
+  }
+  return FromRocksDb(rocksdb::RepairDB(path, options, families), "making a MANIFEST in " + path);
 }
 
 absl::Status DatabaseFiles::LinkTo(const std::string& path) const {

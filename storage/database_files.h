@@ -19,6 +19,8 @@ enum class DamagePolicy {
   // Tables that are missing or damaged fail the reads that need them, and nothing else. Damage of
   // the log is not seen at all: look at the log before. No compactions: they would meet the tables.
   kServeAround,
+  // As kServeAround, and logs that MANIFEST knows may be missing or cut.
+  kRecover,
 };
 
 // The open RocksDB and its column families.
@@ -34,6 +36,11 @@ class DatabaseFiles {
   // To look at, without writing anything. Errors as of Open.
   static absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenReadOnly(const std::string& path,
                                                                      DamagePolicy policy = {});
+
+  // Makes a new MANIFEST of all tables in `path`, where no logs may lie. Old ones, and tables that
+  // cannot be opened, go to `path`/lost. All tables are in level 0 then, in no order that reads
+  // could rely on: compact before reading by key.
+  static absl::Status RebuildManifest(const std::string& path);
 
   // A copy of the database, of one moment, in a new directory on the same file system: files are
   // linked where they do not change. Reads and writes go on. Not yet synced.

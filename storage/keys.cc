@@ -62,6 +62,10 @@ std::string ChangesKey(uint32_t collection_id, uint64_t sequence) {
   return LabelKey(collection_id, sequence);
 }
 
+uint32_t CollectionOfKey(std::string_view key) {
+  return BigEndian<uint32_t>(key.substr(0, sizeof(uint32_t)));
+}
+
 uint64_t LabelOfKey(std::string_view key) {
   if (key.size() != sizeof(uint32_t) + sizeof(uint64_t)) return 0;
   return BigEndian<uint64_t>(key.substr(sizeof(uint32_t)));

@@ -28,6 +28,9 @@ std::string LabelKey(uint32_t collection_id, uint64_t label);
 std::string SessionKey(uint32_t collection_id, std::string_view session_id);
 std::string ChangesKey(uint32_t collection_id, uint64_t sequence);
 
+// The collection that a key of these families begins with; of a shorter key, of what is there.
+uint32_t CollectionOfKey(std::string_view key);
+
 // The label of a LabelKey; 0, which is no label, for a key of another length.
 uint64_t LabelOfKey(std::string_view key);
 

@@ -1,0 +1,59 @@
+#ifndef SIMILE_STORAGE_LOGGED_WRITES_H_
+#define SIMILE_STORAGE_LOGGED_WRITES_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace simile {
+
+// What writes did to one collection.
+struct CollectionWrites {
+  uint64_t puts = 0;             // Documents put, or their metadata replaced.
+  uint64_t removals = 0;         // Documents removed.
+  std::vector<std::string> ids;  // Of some of these, in order: at most kIdsTold.
+  std::string created_name;      // Not empty: its record was written, under this name.
+};
+
+// What the batches of a write-ahead log hold, told by collection. Each record of such a log is one
+// batch: several requests, whole or not at all.
+//
+// Thread safety: none.
+class LoggedWrites {
+ public:
+  static constexpr size_t kIdsTold = 10;  // Of each collection.
+
+  // `family_names` by number, as the log numbers them.
+  explicit LoggedWrites(std::map<uint32_t, std::string> family_names);
+
+  // False when the record is no batch.
+  bool Add(std::string_view record);
+
+  uint64_t batches() const { return batches_; }
+  const std::map<uint32_t, CollectionWrites>& collections() const { return collections_; }
+  // Of the newest request in them, in the store's count; none when no batch holds requests.
+  std::optional<uint64_t> last_sequence() const { return last_sequence_; }
+
+ private:
+  class Handler;
+
+  const std::map<uint32_t, std::string> family_names_;
+  uint64_t batches_ = 0;
+  std::map<uint32_t, CollectionWrites> collections_;  // By id.
+  std::optional<uint64_t> last_sequence_;
+};
+
+// RocksDB's number of the first operation of a batch, and how many there are; none when the record
+// is too short for one. Batches follow each other without a gap.
+struct BatchNumbers {
+  uint64_t first = 0;
+  uint32_t count = 0;
+};
+std::optional<BatchNumbers> NumbersOfBatch(std::string_view record);
+
+}  // namespace simile
+
+#endif  // SIMILE_STORAGE_LOGGED_WRITES_H_

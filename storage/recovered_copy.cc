@@ -1,0 +1,250 @@
+#include "storage/recovered_copy.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "base/durable_file.h"
+#include "fmt/format.h"
+#include "storage/catalog.h"
+#include "storage/database_check.h"
+#include "storage/keys.h"
+#include "storage/log_file_check.h"
+#include "storage/log_replay.h"
+#include "storage/rocksdb_status.h"
+
+namespace simile {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kSpareBytes = 64ull << 20;
+
+std::vector<fs::path> FilesOf(const std::string& directory) {
+  std::vector<fs::path> paths;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    if (entry.is_regular_file(error) || entry.is_symlink(error)) paths.push_back(entry.path());
+  }
+  // RocksDB's numbers have six digits.
+  std::ranges::sort(paths);
+  return paths;
+}
+
+uint64_t BytesOf(const std::string& directory, const std::string& extension) {
+  uint64_t total = 0;
+  std::error_code error;
+  for (const fs::path& path : FilesOf(directory)) {
+    if (path.extension() == extension) total += fs::file_size(path, error);
+  }
+  return total;
+}
+
+bool IsManifest(const fs::path& path) { return path.filename().string().starts_with("MANIFEST-"); }
+
+// Tables on disk that the MANIFEST does not name.
+bool HasUnnamedTables(const DatabaseFiles& files, const std::string& directory) {
+  std::vector<rocksdb::LiveFileMetaData> tables;
+  files.db().GetLiveFilesMetaData(&tables);
+  std::set<std::string> named;
+  for (const auto& table : tables) named.insert(fs::path(table.name).filename());
+  return std::ranges::any_of(FilesOf(directory), [&](const fs::path& path) {
+    return path.extension() == ".sst" && !named.contains(path.filename());
+  });
+}
+
+std::map<uint32_t, std::string> FamiliesOf(const DatabaseFiles& files) {
+  std::map<uint32_t, std::string> families;
+  for (const rocksdb::ColumnFamilyHandle* handle : files.all()) {
+    families[handle->GetID()] = handle->GetName();
+  }
+  return families;
+}
+
+// How logs number families whose numbers only tables tell: one without tables was made anew, and
+// had the lowest number that is free, as families are made in one order.
+std::map<uint32_t, std::string> FamiliesBefore(const DatabaseFiles& files,
+                                               const std::vector<std::string>& with_tables) {
+  std::map<uint32_t, std::string> families;
+  for (const auto& [number, name] : FamiliesOf(files)) {
+    if (std::ranges::count(with_tables, name) > 0) families[number] = name;
+  }
+  uint32_t number = 0;
+  for (const rocksdb::ColumnFamilyHandle* handle : files.all()) {
+    if (std::ranges::count(with_tables, handle->GetName()) > 0) continue;
+    while (families.contains(number)) ++number;
+    families[number] = handle->GetName();
+  }
+  return families;
+}
+
+}  // namespace
+
+RecoveredCopy::RecoveredCopy(std::string source, std::string target, Purpose purpose)
+    : source_(std::move(source)), target_(std::move(target)), purpose_(purpose) {}
+
+absl::Status RecoveredCopy::Make(RecoveryReport& report) {
+  auto logs = PlanLogRecovery(source_);
+  if (!logs.ok()) return logs.status();
+  logs_ = *std::move(logs);
+  for (const LogRecovery& log : logs_) {
+    if (!log.is_whole()) report.logs.push_back(log);
+  }
+  std::error_code error;
+  fs::create_directories(target_, error);
+  if (error) return FileSystemError("creating " + target_, error.value());
+  if (absl::Status s = CheckSpace(); !s.ok()) return s;
+  if (absl::Status s = CopyFiles(); !s.ok()) return s;
+  const auto has_manifest = FindManifest(report);
+  if (!has_manifest.ok()) return has_manifest.status();
+  if (!*has_manifest) return Rebuild(report);
+  if (absl::Status s = CopyLogs(); !s.ok()) return s;
+  const auto files = purpose_ == Purpose::kTrial
+                         ? DatabaseFiles::OpenReadOnly(target_, DamagePolicy::kRecover)
+                         : DatabaseFiles::Open(target_, {}, DamagePolicy::kRecover);
+  if (!files.ok()) return files.status();
+  if (absl::Status s = Tell(**files, FamiliesOf(**files), report); !s.ok()) return s;
+  return purpose_ == Purpose::kTrial ? absl::OkStatus() : Finish(**files);
+}
+
+// What logs hold is written once more as it is and once as tables.
+absl::Status RecoveredCopy::CheckSpace() const {
+  std::error_code error;
+  const uint64_t free_bytes = fs::space(target_, error).available;
+  if (error) return FileSystemError("asking for the free space of " + target_, error.value());
+  const uint64_t needed = 2 * BytesOf(source_, ".log") + kSpareBytes;
+  if (free_bytes >= needed) return absl::OkStatus();
+  return absl::ResourceExhaustedError(fmt::format(
+      "{} has {} bytes free, and a recovery needs {}{}", target_, free_bytes, needed,
+      purpose_ == Purpose::kTrial ? ": set TMPDIR to a directory with more" : ": make room"));
+}
+
+absl::Status RecoveredCopy::CopyFiles() const {
+  for (const fs::path& path : FilesOf(source_)) {
+    const std::string name = path.filename();
+    const fs::path copy = fs::path(target_) / name;
+    std::error_code error;
+    if (path.extension() == ".sst") {
+      purpose_ == Purpose::kTrial ? fs::create_symlink(fs::absolute(path), copy, error)
+                                  : fs::create_hard_link(path, copy, error);
+    } else if (IsManifest(path) || name == "CURRENT" || name == "IDENTITY" ||
+               name.starts_with("OPTIONS-")) {
+      fs::copy_file(path, copy, error);
+    }
+    if (error) return FileSystemError("copying " + path.string(), error.value());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RecoveredCopy::CopyLogs() const {
+  for (const LogRecovery& log : logs_) {
+    if (log.bytes_kept == 0) continue;
+    const fs::path copy = fs::path(target_) / fs::path(log.path).filename();
+    std::error_code error;
+    if (log.is_whole() && purpose_ == Purpose::kTrial) {
+      fs::create_symlink(fs::absolute(log.path), copy, error);
+    } else {
+      fs::copy_file(log.path, copy, error);
+      if (!error) fs::resize_file(copy, log.bytes_kept, error);
+    }
+    if (error) return FileSystemError("copying " + log.path, error.value());
+  }
+  return absl::OkStatus();
+}
+
+// False when there is none to go by.
+absl::StatusOr<bool> RecoveredCopy::FindManifest(RecoveryReport& report) const {
+  std::string damaged;
+  for (const DamagedFile& file : FindDamagedLogs(source_)) {
+    if (fs::path(file.path).extension() != ".log") damaged = file.path;
+  }
+  if (damaged.empty()) return true;
+  if (fs::path(damaged).filename() != "CURRENT") return false;
+  const std::vector<fs::path> paths = FilesOf(target_);
+  for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
+    if (!IsManifest(*path)) continue;
+    const auto check = CheckLogFile(path->string());
+    if (!check.ok() || !check->damage.empty() || check->records == 0) continue;
+    const std::string name = path->filename();
+    if (absl::Status s = WriteDurably(target_ + "/CURRENT", name + "\n"); !s.ok()) return s;
+    const auto files = DatabaseFiles::OpenReadOnly(target_, DamagePolicy::kRecover);
+    if (!files.ok() || HasUnnamedTables(**files, target_)) continue;
+    report.steps.push_back(
+        fmt::format("CURRENT is made anew for {}, which is whole and names all tables", name));
+    return true;
+  }
+  return false;
+}
+
+absl::Status RecoveredCopy::Rebuild(RecoveryReport& report) const {
+  if (absl::Status s = DatabaseFiles::RebuildManifest(target_); !s.ok()) return s;
+  report.steps.push_back(fmt::format("MANIFEST is made anew of {} tables",
+                                     std::ranges::count_if(FilesOf(target_), [](const auto& path) {
+                                       return path.extension() == ".sst";
+                                     })));
+  for (const fs::path& path : FilesOf(target_ + "/lost")) {
+    if (path.extension() != ".sst") continue;
+    report.steps.push_back(
+        fmt::format("table {} cannot be read and is left out", path.filename().string()));
+  }
+  std::vector<std::string> with_tables;
+  const rocksdb::Status listed =
+      rocksdb::DB::ListColumnFamilies(rocksdb::DBOptions(), target_, &with_tables);
+  if (!listed.ok()) return FromRocksDb(listed, "listing the column families of " + target_);
+  const auto files = DatabaseFiles::Open(target_, {}, DamagePolicy::kRecover);
+  if (!files.ok()) return files.status();
+  const std::map<uint32_t, std::string> families = FamiliesBefore(**files, with_tables);
+  if (absl::Status s = ReplayLogs(logs_, families, **files); !s.ok()) return s;
+  for (rocksdb::ColumnFamilyHandle* family : (*files)->all()) {
+    // To look at it, the small one of the catalog is enough: what is only scanned needs no order.
+    if (purpose_ == Purpose::kTrial && family != (*files)->meta()) continue;
+    const rocksdb::Status compacted = (*files)->db().CompactRange({}, family, nullptr, nullptr);
+    if (!compacted.ok()) return FromRocksDb(compacted, "compacting " + family->GetName());
+  }
+  if (absl::Status s = Tell(**files, families, report); !s.ok()) return s;
+  return Finish(**files);
+}
+
+absl::Status RecoveredCopy::Tell(const DatabaseFiles& files,
+                                 const std::map<uint32_t, std::string>& families,
+                                 RecoveryReport& report) const {
+  const auto catalog = Catalog::Load(files);
+  if (!catalog.ok()) {
+    return absl::DataLossError(
+        fmt::format("the catalog of collections cannot be read, so this cannot be recovered: "
+                    "restore a snapshot ({})",
+                    std::string(catalog.status().message())));
+  }
+  LoggedWrites dropped(families);
+  if (absl::Status s = ReadDropped(logs_, dropped); !s.ok()) return s;
+  report.dropped = dropped.collections();
+  report.last_sequence_left = (*catalog)->State().last_sequence;
+  report.last_sequence_dropped = dropped.last_sequence();
+  for (const auto& [id, writes] : report.dropped) {
+    if (!writes.created_name.empty()) report.names[id] = writes.created_name;
+  }
+  for (const CollectionRecord& record : (*catalog)->Collections()) {
+    report.names[record.id] = record.name;
+  }
+  return absl::OkStatus();
+}
+
+bool RecoveredCopy::DropsSomething() const {
+  return std::ranges::any_of(logs_, [](const LogRecovery& log) { return !log.is_whole(); });
+}
+
+// What is in memory goes to tables, so that no log is left.
+absl::Status RecoveredCopy::Finish(const DatabaseFiles& files) const {
+  if (DropsSomething()) {
+    // A client that comes back begins again, instead of behind documents that are dropped.
+    const std::string end = CollectionPrefix(UINT32_MAX);
+    const rocksdb::Status removed =
+        files.db().DeleteRange({}, files.sessions(), CollectionPrefix(0), end);
+    if (!removed.ok()) return FromRocksDb(removed, "forgetting ingest sessions");
+  }
+  return FromRocksDb(files.db().Flush({}, files.all()), "writing tables to " + target_);
+}
+
+}  // namespace simile

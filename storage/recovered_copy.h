@@ -1,0 +1,52 @@
+#ifndef SIMILE_STORAGE_RECOVERED_COPY_H_
+#define SIMILE_STORAGE_RECOVERED_COPY_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "storage/database_files.h"
+#include "storage/database_recovery.h"
+
+namespace simile {
+
+// A database that opens, made beside one that does not (PlanRecovery). The damaged one is only
+// read.
+//
+// Thread safety: none.
+class RecoveredCopy {
+ public:
+  enum class Purpose {
+    kTrial,  // To be looked at: tables are symbolic links, and as little as possible is written.
+    kUse,    // To be opened strictly, and synced: tables are hard links.
+  };
+
+  // `target` must not exist.
+  RecoveredCopy(std::string source, std::string target, Purpose purpose);
+
+  // Makes it and says what was done: all but `left` and `kept_path`. Errors as of PlanRecovery;
+  // then what is at the target is worth nothing.
+  absl::Status Make(RecoveryReport& report);
+
+ private:
+  absl::Status CheckSpace() const;
+  absl::Status CopyFiles() const;
+  absl::Status CopyLogs() const;
+  absl::StatusOr<bool> FindManifest(RecoveryReport& report) const;
+  absl::Status Rebuild(RecoveryReport& report) const;
+  absl::Status Tell(const DatabaseFiles& files, const std::map<uint32_t, std::string>& families,
+                    RecoveryReport& report) const;
+  absl::Status Finish(const DatabaseFiles& files) const;
+  bool DropsSomething() const;
+
+  const std::string source_;
+  const std::string target_;
+  const Purpose purpose_;
+  std::vector<LogRecovery> logs_;
+};
+
+}  // namespace simile
+
+#endif  // SIMILE_STORAGE_RECOVERED_COPY_H_

@@ -1,0 +1,190 @@
+#include "storage/database_recovery.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/storage/crash_fixture.h"
+
+namespace simile {
+namespace {
+
+namespace fs = std::filesystem;
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr absl::StatusCode kDataLoss = absl::StatusCode::kDataLoss;
+constexpr uint32_t kDocuments = 200;
+constexpr int64_t kNow = 1'790'000'000'000;
+
+// A collection in one log; nothing is open.
+class DatabaseRecoveryTest : public CrashFixture {
+ protected:
+  void SetUp() override {
+    CrashFixture::SetUp();
+    options_.memtable_bytes = 32 << 20;
+    Reopen();
+    CreateSized(kCrashCollection);
+    WriteNumbers(0, kDocuments);
+    Close();
+  }
+
+  void CreateSized(const std::string& name) {
+    ASSERT_THAT(store_->CreateCollection(
+                    {.name = name, .dimension = static_cast<uint32_t>(CrashPut(0).vector->size())}),
+                IsOk());
+  }
+
+  void WriteNumbers(uint32_t first, uint32_t end) {
+    for (uint32_t number = first; number < end; ++number) {
+      Write(kCrashCollectionId, {CrashPut(number)});
+    }
+  }
+
+  RecoveryReport Plan() const {
+    auto report = PlanRecovery(options_.data_directory);
+    EXPECT_THAT(report, IsOk());
+    return report.ok() ? *std::move(report) : RecoveryReport{};
+  }
+
+  RecoveryReport Apply() const {
+    auto report = ApplyRecovery(options_.data_directory, kNow);
+    EXPECT_THAT(report, IsOk());
+    return report.ok() ? *std::move(report) : RecoveryReport{};
+  }
+
+  static uint64_t DocumentsOf(const RecoveryReport& report) {
+    return report.left.collections.size() == 1 ? report.left.collections[0].document_count : 0;
+  }
+
+  // Names and contents of everything in the data directory but the lock.
+  std::map<std::string, std::string> Contents() const {
+    std::map<std::string, std::string> contents;
+    for (const auto& entry : fs::recursive_directory_iterator(options_.data_directory)) {
+      if (entry.is_regular_file() && entry.path().filename() != "LOCK") {
+        contents[entry.path()] = ReadFile(entry.path());
+      }
+    }
+    return contents;
+  }
+
+  std::string ManifestPath() const {
+    const std::string current = ReadFile(DatabasePath() + "/CURRENT");
+    return DatabasePath() + "/" + current.substr(0, current.size() - 1);
+  }
+
+  // The first `count` documents are there, whole, and no other; new ones can be written, and a
+  // restart finds them.
+  void ExpectServes(uint64_t count) {
+    Reopen();
+    std::set<uint32_t> expected;
+    for (uint32_t number = 0; number < count; ++number) expected.insert(number);
+    EXPECT_EQ(NumbersStored(), expected);
+    WriteNumbers(1'000, 1'010);
+    for (uint32_t number = 1'000; number < 1'010; ++number) expected.insert(number);
+    Reopen();
+    EXPECT_EQ(NumbersStored(), expected);
+    Close();
+    const auto check = CheckDatabase(options_.data_directory);
+    ASSERT_THAT(check, IsOk());
+    EXPECT_TRUE(check->is_good());
+  }
+};
+
+TEST_F(DatabaseRecoveryTest, AGoodDatabaseNeedsNoneAndIsLeftAlone) {
+  const auto before = Contents();
+  EXPECT_FALSE(Plan().is_needed);
+  EXPECT_FALSE(Apply().is_needed);
+  EXPECT_EQ(Contents(), before);
+}
+
+TEST_F(DatabaseRecoveryTest, ADatabaseThatIsInUseIsRefused) {
+  Reopen();
+  for (const auto& report :
+       {PlanRecovery(options_.data_directory), ApplyRecovery(options_.data_directory, kNow)}) {
+    EXPECT_THAT(report, StatusIs(absl::StatusCode::kFailedPrecondition, "in use"));
+  }
+}
+
+TEST_F(DatabaseRecoveryTest, AFlippedByteInTheLogIsToldExactlyAndNothingIsChanged) {
+  const std::string log = FilesEndingIn(".log").front();
+  const size_t at = fs::file_size(log) / 2;
+  FlipByte(log, at);
+  const auto before = Contents();
+  const RecoveryReport report = Plan();
+  EXPECT_EQ(Contents(), before);
+  ASSERT_TRUE(report.is_needed);
+  ASSERT_EQ(report.logs.size(), 1u);
+  EXPECT_EQ(report.logs[0].path, log);
+  EXPECT_THAT(report.logs[0].damage, HasSubstr("checksum"));
+  EXPECT_LE(report.logs[0].damaged_at, at);
+  EXPECT_GT(report.logs[0].damaged_at + 32'768, at);
+  const uint64_t left = DocumentsOf(report);
+  EXPECT_GT(left, 0u);
+  EXPECT_LT(left, kDocuments);
+  // Each document is a request and a batch of its own; one of them is in the damaged part.
+  EXPECT_EQ(report.last_sequence_left, left);
+  EXPECT_EQ(report.last_sequence_dropped, kDocuments);
+  ASSERT_EQ(report.dropped.size(), 1u);
+  const CollectionWrites& dropped = report.dropped.at(kCrashCollectionId);
+  EXPECT_EQ(dropped.puts, kDocuments - left - 1);
+  EXPECT_EQ(dropped.removals, 0u);
+  ASSERT_EQ(dropped.ids.size(), LoggedWrites::kIdsTold);
+  EXPECT_EQ(dropped.ids[0], CrashPut(static_cast<uint32_t>(left) + 1).id);
+  EXPECT_TRUE(report.left.is_good());
+}
+
+TEST_F(DatabaseRecoveryTest, AppliedItLeavesWhatItSaidAndKeepsTheDamagedFiles) {
+  const std::string log = FilesEndingIn(".log").front();
+  FlipByte(log, fs::file_size(log) / 2);
+  fs::create_directory(options_.data_directory + "/index");
+  WriteFile(options_.data_directory + "/index/old", "of what is dropped");
+  const std::string damaged_log = ReadFile(log);
+  EXPECT_THAT(Store::Open(options_), StatusIs(kDataLoss, "checksum"));
+  const RecoveryReport plan = Plan();
+  const RecoveryReport report = Apply();
+  EXPECT_EQ(report.kept_path, options_.data_directory + "/recovered-" + std::to_string(kNow));
+  EXPECT_EQ(DocumentsOf(report), DocumentsOf(plan));
+  EXPECT_EQ(report.dropped.at(kCrashCollectionId).puts, plan.dropped.at(kCrashCollectionId).puts);
+  EXPECT_TRUE(report.left.is_good());
+  EXPECT_EQ(ReadFile(report.kept_path + "/rocksdb/" + fs::path(log).filename().string()),
+            damaged_log);
+  EXPECT_FALSE(fs::exists(options_.data_directory + "/index"));
+  EXPECT_TRUE(fs::exists(report.kept_path + "/index/old"));
+  EXPECT_FALSE(Plan().is_needed);
+  ExpectServes(DocumentsOf(plan));
+}
+
+TEST_F(DatabaseRecoveryTest, ALostCurrentIsMadeAnewAndNothingIsDropped) {
+  const std::string current = DatabasePath() + "/CURRENT";
+  for (const char* state : {"in a log", "in tables"}) {
+    for (const char* content : {"", "MANIFEST-999999\n", "\xff\xff garbage"}) {
+      fs::remove(current);
+      if (content[0] != '\0') WriteFile(current, content);
+      EXPECT_THAT(Store::Open(options_), StatusIs(kDataLoss, DatabasePath())) << state << content;
+      const RecoveryReport plan = Plan();
+      ASSERT_TRUE(plan.is_needed) << state << content;
+      EXPECT_THAT(plan.steps, ::testing::ElementsAre(HasSubstr("CURRENT is made anew")));
+      EXPECT_THAT(plan.logs, IsEmpty());
+      EXPECT_EQ(DocumentsOf(plan), kDocuments);
+      const RecoveryReport report = Apply();
+      EXPECT_TRUE(report.left.is_good());
+      EXPECT_EQ(DocumentsOf(report), kDocuments);
+      fs::remove_all(report.kept_path);
+    }
+    // Opening reads the log and writes tables of it.
+    Reopen();
+    Close();
+  }
+  ExpectServes(kDocuments);
+}
+
+}  // namespace
+}  // namespace simile
