@@ -113,10 +113,10 @@ TableCheck CheckTables(const DatabaseFiles& files, const Catalog& catalog, bool 
   return check;
 }
 
-DatabaseCheck CheckDatabaseFiles(const std::string& path, DamagePolicy policy) {
+DatabaseCheck CheckDatabaseFiles(const std::string& path) {
   DatabaseCheck check;
   check.files = FindDamagedLogs(path);
-  const auto files = DatabaseFiles::OpenReadOnly(path, policy);
+  const auto files = DatabaseFiles::OpenReadOnly(path, DamagePolicy::kServeAround);
   if (!files.ok()) {
     check.files.push_back({.path = path, .reason = std::string(files.status().message())});
     return check;
@@ -145,7 +145,7 @@ absl::StatusOr<DatabaseCheck> CheckDatabase(const std::string& data_directory) {
   std::error_code error;
   // A first start that was interrupted.
   if (!fs::exists(path, error)) return DatabaseCheck();
-  return CheckDatabaseFiles(path, DamagePolicy::kServeAround);
+  return CheckDatabaseFiles(path);
 }
 
 }  // namespace simile

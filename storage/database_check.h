@@ -11,7 +11,6 @@ namespace simile {
 
 class Catalog;
 class DatabaseFiles;
-enum class DamagePolicy;
 
 // A file of the database that is damaged, missing or too short.
 struct DamagedFile {
@@ -49,7 +48,7 @@ struct DatabaseCheck {
 absl::StatusOr<DatabaseCheck> CheckDatabase(const std::string& data_directory);
 
 // The same of the database alone, at `path`, which nobody may use.
-DatabaseCheck CheckDatabaseFiles(const std::string& path, DamagePolicy policy);
+DatabaseCheck CheckDatabaseFiles(const std::string& path);
 
 // The tables that are damaged, and how many there are. With `whole`, all bytes are read; without,
 // only tables that are missing or of another size than they were written in are found.

@@ -19,7 +19,8 @@ enum class DamagePolicy {
   // Tables that are missing or damaged fail the reads that need them, and nothing else. Damage of
   // the log is not seen at all: look at the log before. No compactions: they would meet the tables.
   kServeAround,
-  // As kServeAround, and logs that MANIFEST knows may be missing or cut.
+  // As kServeAround, and logs that MANIFEST knows may be missing or cut. Not for OpenReadOnly:
+  // RocksDB aborts there.
   kRecover,
 };
 

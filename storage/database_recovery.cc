@@ -67,8 +67,8 @@ bool IsNeeded(const std::string& path) {
 }
 
 // What is left is told under the path that it is to have.
-DatabaseCheck CheckCopy(const std::string& copy, const std::string& path, DamagePolicy policy) {
-  DatabaseCheck check = CheckDatabaseFiles(copy, policy);
+DatabaseCheck CheckCopy(const std::string& copy, const std::string& path) {
+  DatabaseCheck check = CheckDatabaseFiles(copy);
   for (DamagedFile& file : check.files) {
     if (file.path.starts_with(copy)) file.path = path + file.path.substr(copy.size());
   }
@@ -119,7 +119,7 @@ absl::StatusOr<RecoveryReport> PlanRecovery(const std::string& data_directory) {
   const std::string copy = (*trial)->path() + "/rocksdb";
   absl::Status made = RecoveredCopy(path, copy, RecoveredCopy::Purpose::kTrial).Make(report);
   if (!made.ok()) return made;
-  report.left = CheckCopy(copy, path, DamagePolicy::kRecover);
+  report.left = CheckCopy(copy, path);
   return report;
 }
 
@@ -138,7 +138,7 @@ absl::StatusOr<RecoveryReport> ApplyRecovery(const std::string& data_directory,
   }
   absl::Status made = RecoveredCopy(path, copy, RecoveredCopy::Purpose::kUse).Make(report);
   if (made.ok()) {
-    report.left = CheckCopy(copy, path, DamagePolicy::kServeAround);
+    report.left = CheckCopy(copy, path);
     made = PutInPlace(**directory, kept);
   }
   if (!made.ok()) {

@@ -30,7 +30,7 @@ struct RecoveryReport {
 };
 
 // Finds out what a recovery would do, on a copy in the system's directory for temporary files:
-// tables are linked to, only logs that are cut and what a rebuilt MANIFEST needs are written there.
+// tables are linked to, only what the logs hold is written there.
 // Nothing in the data directory changes but its lock.
 //
 // A recovery makes a database that opens of one that does not: the log ends before its first damage

@@ -2,7 +2,9 @@
 
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <cstring>
+#include <functional>
 #include <utility>
 
 #include "storage/catalog_codec.h"
@@ -15,11 +17,21 @@ namespace {
 constexpr size_t kBatchHeaderBytes = sizeof(uint64_t) + sizeof(uint32_t);
 constexpr size_t kPrefixBytes = sizeof(uint32_t);
 
+size_t HashOf(std::string_view bytes) {
+  return std::max<size_t>(std::hash<std::string_view>()(bytes), 1);
+}
+
 }  // namespace
 
 class LoggedWrites::Handler final : public rocksdb::WriteBatch::Handler {
  public:
   explicit Handler(LoggedWrites& writes) : writes_(writes) {}
+
+  // To be called behind the last operation.
+  void FinishDocument() {
+    if (content_ != 0) writes_.states_.emplace(collection_id_, label_, content_, vector_);
+    content_ = vector_ = 0;
+  }
 
   rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key,
                         const rocksdb::Slice& value) override {
@@ -30,7 +42,15 @@ class LoggedWrites::Handler final : public rocksdb::WriteBatch::Handler {
       const auto document = DecodeDocument(value.ToStringView());
       CollectionWrites& writes = WritesOf(key);
       ++writes.puts;
-      if (document.ok()) Tell(writes, document->id);
+      if (!document.ok()) return rocksdb::Status::OK();
+      Tell(writes, document->id);
+      FinishDocument();
+      label_ = LabelOfKey(key.ToStringView());
+      collection_id_ = CollectionOfKey(key.ToStringView());
+      content_ = ContentHash(*document);
+    } else if (name == "vectors" && LabelOfKey(key.ToStringView()) == label_) {
+      // A batch puts it right behind its document.
+      vector_ = VectorHash(value.ToStringView());
     }
     return rocksdb::Status::OK();
   }
@@ -75,6 +95,10 @@ class LoggedWrites::Handler final : public rocksdb::WriteBatch::Handler {
   }
 
   LoggedWrites& writes_;
+  // The document that was put last; content 0: none.
+  uint32_t collection_id_ = 0;
+  uint64_t label_ = 0;
+  size_t content_ = 0, vector_ = 0;
 };
 
 LoggedWrites::LoggedWrites(std::map<uint32_t, std::string> family_names)
@@ -84,8 +108,30 @@ bool LoggedWrites::Add(std::string_view record) {
   if (record.size() < kBatchHeaderBytes) return false;
   ++batches_;
   Handler handler(*this);
-  return rocksdb::WriteBatch(std::string(record)).Iterate(&handler).ok();
+  const bool is_good = rocksdb::WriteBatch(std::string(record)).Iterate(&handler).ok();
+  handler.FinishDocument();
+  return is_good;
 }
+
+bool LoggedWrites::MayBelongTogether(uint32_t collection_id, uint64_t label, bool is_newer,
+                                     size_t content, size_t vector) const {
+  bool is_newer_vector = false;
+  for (auto state = states_.lower_bound({collection_id, label, 0, 0}); state != states_.end();
+       ++state) {
+    const auto& [id, put_label, put_content, put_vector] = *state;
+    if (id != collection_id || put_label != label) break;
+    if (put_content == content && (put_vector == vector || put_vector == 0)) return true;
+    is_newer_vector |= put_vector == vector;
+  }
+  return !is_newer && !is_newer_vector;
+}
+
+size_t ContentHash(StoredDocument document) {
+  document.sequence = 0;
+  return HashOf(EncodeDocument(document));
+}
+
+size_t VectorHash(std::string_view record) { return HashOf(record); }
 
 std::optional<BatchNumbers> NumbersOfBatch(std::string_view record) {
   if (record.size() < kBatchHeaderBytes) return std::nullopt;

@@ -4,9 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
+
+#include "storage/document.h"
 
 namespace simile {
 
@@ -21,7 +25,7 @@ struct CollectionWrites {
 // What the batches of a write-ahead log hold, told by collection. Each record of such a log is one
 // batch: several requests, whole or not at all.
 //
-// Thread safety: none.
+// Thread safety: none. Cost: a hundred bytes for each document put.
 class LoggedWrites {
  public:
   static constexpr size_t kIdsTold = 10;  // Of each collection.
@@ -34,6 +38,11 @@ class LoggedWrites {
 
   uint64_t batches() const { return batches_; }
   const std::map<uint32_t, CollectionWrites>& collections() const { return collections_; }
+  // Whether a stored document and the vector under its label can be of one state, when column
+  // families may hold more or less of these writes. `is_newer`: the document is of one of them.
+  // Contents are told apart by ContentHash and VectorHash.
+  bool MayBelongTogether(uint32_t collection_id, uint64_t label, bool is_newer, size_t content,
+                         size_t vector) const;
   // Of the newest request in them, in the store's count; none when no batch holds requests.
   std::optional<uint64_t> last_sequence() const { return last_sequence_; }
 
@@ -43,8 +52,14 @@ class LoggedWrites {
   const std::map<uint32_t, std::string> family_names_;
   uint64_t batches_ = 0;
   std::map<uint32_t, CollectionWrites> collections_;  // By id.
+  // What was put: collection, label, content, vector (0: it stayed).
+  std::set<std::tuple<uint32_t, uint64_t, size_t, size_t>> states_;
   std::optional<uint64_t> last_sequence_;
 };
+
+// Of everything but the sequence, and of a vector's record; never 0.
+size_t ContentHash(StoredDocument document);
+size_t VectorHash(std::string_view record);
 
 // RocksDB's number of the first operation of a batch, and how many there are; none when the record
 // is too short for one. Batches follow each other without a gap.

@@ -14,6 +14,7 @@
 #include "storage/log_file_check.h"
 #include "storage/log_replay.h"
 #include "storage/rocksdb_status.h"
+#include "storage/settle_collection.h"
 
 namespace simile {
 namespace {
@@ -101,12 +102,9 @@ absl::Status RecoveredCopy::Make(RecoveryReport& report) {
   if (!has_manifest.ok()) return has_manifest.status();
   if (!*has_manifest) return Rebuild(report);
   if (absl::Status s = CopyLogs(); !s.ok()) return s;
-  const auto files = purpose_ == Purpose::kTrial
-                         ? DatabaseFiles::OpenReadOnly(target_, DamagePolicy::kRecover)
-                         : DatabaseFiles::Open(target_, {}, DamagePolicy::kRecover);
+  const auto files = DatabaseFiles::Open(target_, {}, DamagePolicy::kRecover);
   if (!files.ok()) return files.status();
-  if (absl::Status s = Tell(**files, FamiliesOf(**files), report); !s.ok()) return s;
-  return purpose_ == Purpose::kTrial ? absl::OkStatus() : Finish(**files);
+  return Settle(**files, FamiliesOf(**files), report);
 }
 
 // What logs hold is written once more as it is and once as tables.
@@ -143,12 +141,8 @@ absl::Status RecoveredCopy::CopyLogs() const {
     if (log.bytes_kept == 0) continue;
     const fs::path copy = fs::path(target_) / fs::path(log.path).filename();
     std::error_code error;
-    if (log.is_whole() && purpose_ == Purpose::kTrial) {
-      fs::create_symlink(fs::absolute(log.path), copy, error);
-    } else {
-      fs::copy_file(log.path, copy, error);
-      if (!error) fs::resize_file(copy, log.bytes_kept, error);
-    }
+    fs::copy_file(log.path, copy, error);
+    if (!error) fs::resize_file(copy, log.bytes_kept, error);
     if (error) return FileSystemError("copying " + log.path, error.value());
   }
   return absl::OkStatus();
@@ -169,13 +163,26 @@ absl::StatusOr<bool> RecoveredCopy::FindManifest(RecoveryReport& report) const {
     if (!check.ok() || !check->damage.empty() || check->records == 0) continue;
     const std::string name = path->filename();
     if (absl::Status s = WriteDurably(target_ + "/CURRENT", name + "\n"); !s.ok()) return s;
-    const auto files = DatabaseFiles::OpenReadOnly(target_, DamagePolicy::kRecover);
-    if (!files.ok() || HasUnnamedTables(**files, target_)) continue;
+    if (!NamesAllTables()) continue;
     report.steps.push_back(
         fmt::format("CURRENT is made anew for {}, which is whole and names all tables", name));
     return true;
   }
   return false;
+}
+
+// Looked at with the logs as they are: MANIFEST may know how long they must be.
+bool RecoveredCopy::NamesAllTables() const {
+  std::vector<fs::path> links;
+  std::error_code error;
+  for (const LogRecovery& log : logs_) {
+    links.push_back(fs::path(target_) / fs::path(log.path).filename());
+    fs::create_symlink(fs::absolute(log.path), links.back(), error);
+  }
+  const auto files = DatabaseFiles::OpenReadOnly(target_, DamagePolicy::kServeAround);
+  const bool names_all = files.ok() && !HasUnnamedTables(**files, target_);
+  for (const fs::path& link : links) fs::remove(link, error);
+  return names_all;
 }
 
 absl::Status RecoveredCopy::Rebuild(RecoveryReport& report) const {
@@ -203,13 +210,22 @@ absl::Status RecoveredCopy::Rebuild(RecoveryReport& report) const {
     const rocksdb::Status compacted = (*files)->db().CompactRange({}, family, nullptr, nullptr);
     if (!compacted.ok()) return FromRocksDb(compacted, "compacting " + family->GetName());
   }
-  if (absl::Status s = Tell(**files, families, report); !s.ok()) return s;
-  return Finish(**files);
+  return Settle(**files, families, report);
 }
 
-absl::Status RecoveredCopy::Tell(const DatabaseFiles& files,
-                                 const std::map<uint32_t, std::string>& families,
-                                 RecoveryReport& report) const {
+// A family is written to tables when a new log begins. So none holds what stands behind the cut
+// when that is in the newest log, behind a batch that is kept.
+bool RecoveredCopy::MayBeAhead() const {
+  const bool is_any_cut =
+      std::ranges::any_of(logs_, [](const LogRecovery& log) { return !log.is_whole(); });
+  return is_any_cut && (logs_.back().is_whole() || logs_.back().batches_kept == 0);
+}
+
+// Says what the catalog and the dropped part of the logs tell, makes up for what was dropped, and
+// leaves all in tables, so that there is no log any more.
+absl::Status RecoveredCopy::Settle(const DatabaseFiles& files,
+                                   const std::map<uint32_t, std::string>& families,
+                                   RecoveryReport& report) const {
   const auto catalog = Catalog::Load(files);
   if (!catalog.ok()) {
     return absl::DataLossError(
@@ -227,17 +243,16 @@ absl::Status RecoveredCopy::Tell(const DatabaseFiles& files,
   }
   for (const CollectionRecord& record : (*catalog)->Collections()) {
     report.names[record.id] = record.name;
+    if (!MayBeAhead()) continue;
+    const auto removed = SettleCollection(files, **catalog, record.id, dropped);
+    if (!removed.ok()) return removed.status();
+    if (*removed == 0) continue;
+    report.steps.push_back(
+        fmt::format("collection '{}': {} documents are removed, as only a part of them is left or "
+                    "a part is of a dropped request",
+                    record.name, *removed));
   }
-  return absl::OkStatus();
-}
-
-bool RecoveredCopy::DropsSomething() const {
-  return std::ranges::any_of(logs_, [](const LogRecovery& log) { return !log.is_whole(); });
-}
-
-// What is in memory goes to tables, so that no log is left.
-absl::Status RecoveredCopy::Finish(const DatabaseFiles& files) const {
-  if (DropsSomething()) {
+  if (!report.logs.empty()) {
     // A client that comes back begins again, instead of behind documents that are dropped.
     const std::string end = CollectionPrefix(UINT32_MAX);
     const rocksdb::Status removed =

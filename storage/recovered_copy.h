@@ -19,8 +19,8 @@ namespace simile {
 class RecoveredCopy {
  public:
   enum class Purpose {
-    kTrial,  // To be looked at: tables are symbolic links, and as little as possible is written.
-    kUse,    // To be opened strictly, and synced: tables are hard links.
+    kTrial,  // To be looked at: tables are symbolic links, and stay as they are.
+    kUse,    // To be opened by a server: tables are hard links.
   };
 
   // `target` must not exist.
@@ -35,11 +35,11 @@ class RecoveredCopy {
   absl::Status CopyFiles() const;
   absl::Status CopyLogs() const;
   absl::StatusOr<bool> FindManifest(RecoveryReport& report) const;
+  bool NamesAllTables() const;
   absl::Status Rebuild(RecoveryReport& report) const;
-  absl::Status Tell(const DatabaseFiles& files, const std::map<uint32_t, std::string>& families,
-                    RecoveryReport& report) const;
-  absl::Status Finish(const DatabaseFiles& files) const;
-  bool DropsSomething() const;
+  bool MayBeAhead() const;
+  absl::Status Settle(const DatabaseFiles& files, const std::map<uint32_t, std::string>& families,
+                      RecoveryReport& report) const;
 
   const std::string source_;
   const std::string target_;

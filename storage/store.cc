@@ -37,8 +37,10 @@ Result UnlessDropped(const Catalog& catalog, uint32_t collection_id, Result resu
 }
 
 absl::Status Refused(const absl::Status& status, const std::string& reason) {
-  return absl::DataLossError(fmt::format("{}{}; simile-server check --data-dir DIR says more",
-                                         std::string(status.message()), reason));
+  return absl::DataLossError(
+      fmt::format("{}{}; simile-server check --data-dir DIR says more, and simile-server recover "
+                  "--data-dir DIR what can be done",
+                  std::string(status.message()), reason));
 }
 
 // RocksDB would begin an empty database beside the tables, and take them away when it is opened

@@ -186,5 +186,106 @@ TEST_F(DatabaseRecoveryTest, ALostCurrentIsMadeAnewAndNothingIsDropped) {
   ExpectServes(kDocuments);
 }
 
+TEST_F(DatabaseRecoveryTest, ADamagedOrLostManifestIsMadeOfTablesAndLogs) {
+  for (const char* state : {"in a log", "in tables and a log", "in tables"}) {
+    for (const bool is_lost : {false, true}) {
+      const std::string manifest = ManifestPath();
+      if (is_lost) {
+        fs::remove(manifest);
+      } else {
+        FlipByte(manifest, fs::file_size(manifest) / 3);
+      }
+      EXPECT_THAT(Store::Open(options_), StatusIs(kDataLoss, "simile-server check")) << state;
+      const auto before = Contents();
+      const RecoveryReport plan = Plan();
+      EXPECT_EQ(Contents(), before);
+      ASSERT_TRUE(plan.is_needed) << state;
+      EXPECT_THAT(plan.steps, ::testing::ElementsAre(HasSubstr("MANIFEST is made anew")));
+      EXPECT_EQ(DocumentsOf(plan), kDocuments) << state;
+      EXPECT_TRUE(plan.left.is_good()) << state;
+      const RecoveryReport report = Apply();
+      EXPECT_EQ(DocumentsOf(report), kDocuments) << state;
+      EXPECT_TRUE(report.left.is_good()) << state;
+      fs::remove_all(report.kept_path);
+    }
+    Reopen();
+    EXPECT_EQ(NumbersStored().size(), kDocuments);
+    // Replaced documents are in a log beside the tables of those before.
+    if (std::string(state) == "in a log") WriteNumbers(50, 150);
+    Close();
+  }
+  ExpectServes(kDocuments);
+}
+
+TEST_F(DatabaseRecoveryTest, AManifestIsMadeBesideALogThatIsDamagedToo) {
+  const std::string log = FilesEndingIn(".log").front();
+  FlipByte(log, fs::file_size(log) / 2);
+  fs::remove(ManifestPath());
+  const RecoveryReport plan = Plan();
+  ASSERT_EQ(plan.logs.size(), 1u);
+  EXPECT_EQ(plan.logs[0].batches_kept, plan.left.collections.at(0).document_count + 1);
+  const RecoveryReport report = Apply();
+  EXPECT_EQ(DocumentsOf(report), DocumentsOf(plan));
+  EXPECT_EQ(report.dropped.at(kCrashCollectionId).puts, kDocuments - DocumentsOf(plan) - 1);
+  ExpectServes(DocumentsOf(plan));
+}
+
+TEST_F(DatabaseRecoveryTest, DroppedIngestProgressMakesTheClientBeginAgain) {
+  Reopen();
+  auto request = Request(kCrashCollectionId, {CrashPut(0)});
+  request.progress = IngestProgress{.session_id = "s", .items_handled = 7};
+  ASSERT_THAT(store_->Write(std::move(request)), IsOk());
+  WriteNumbers(0, kDocuments);
+  Close();
+  const std::string log = FilesEndingIn(".log").back();
+  FlipByte(log, fs::file_size(log) / 2);
+  EXPECT_EQ(DocumentsOf(Apply()), kDocuments);
+  Reopen();
+  const auto handled = store_->IngestItemsHandled(kCrashCollectionId, "s");
+  ASSERT_THAT(handled, IsOk());
+  EXPECT_EQ(*handled, 0u);
+}
+
+// Small memtables: vectors are written to tables while the log still holds their documents.
+TEST_F(DatabaseRecoveryTest, FamiliesThatWereWrittenBeyondTheDamageAreCutToWhatIsWhole) {
+  options_.memtable_bytes = 64 << 10;
+  Reopen();
+  WriteNumbers(kDocuments, 3 * kDocuments);
+  for (uint32_t number = 0; number < 50; ++number) {
+    Write(kCrashCollectionId, {Remove(CrashPut(number).id)});
+  }
+  // Again as they are: these lose nothing by what is dropped.
+  WriteNumbers(100, 150);
+  WriteNumbers(3 * kDocuments, 5 * kDocuments);
+  Close();
+  const std::vector<std::string> logs = FilesEndingIn(".log");
+  ASSERT_GT(logs.size(), 1u);
+  FlipByte(logs.front(), fs::file_size(logs.front()) / 2);
+  const RecoveryReport plan = Plan();
+  ASSERT_TRUE(plan.is_needed);
+  EXPECT_EQ(plan.logs.size(), logs.size());
+  const RecoveryReport report = Apply();
+  EXPECT_TRUE(report.left.is_good()) << report.left.collections.at(0).findings.at(0);
+  Reopen();
+  const std::set<uint32_t> numbers = NumbersStored();
+  EXPECT_EQ(numbers.size(), DocumentsOf(report));
+  for (uint32_t number = 50; number < kDocuments; ++number) EXPECT_TRUE(numbers.contains(number));
+  WriteNumbers(2'000, 2'100);
+  Close();
+  EXPECT_TRUE(CheckDatabase(options_.data_directory)->is_good());
+}
+
+TEST_F(DatabaseRecoveryTest, ADamagedCatalogTableIsNotRecoveredButSaid) {
+  Reopen();
+  Close();
+  const auto [path, at] = TableHolding(kCrashCollection);
+  fs::remove(path);
+  const auto before = Contents();
+  const auto says = AllOf(StatusIs(kDataLoss, "catalog"), StatusIs(kDataLoss, "snapshot"));
+  EXPECT_THAT(PlanRecovery(options_.data_directory), says);
+  EXPECT_THAT(ApplyRecovery(options_.data_directory, kNow), says);
+  EXPECT_EQ(Contents(), before);
+}
+
 }  // namespace
 }  // namespace simile

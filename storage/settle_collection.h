@@ -1,0 +1,29 @@
+#ifndef SIMILE_STORAGE_SETTLE_COLLECTION_H_
+#define SIMILE_STORAGE_SETTLE_COLLECTION_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "storage/catalog.h"
+#include "storage/database_files.h"
+#include "storage/logged_writes.h"
+
+namespace simile {
+
+// Makes a collection agree with itself after requests were dropped from the end of the log, of
+// which some column families may have been written to tables before: documents of which a part is
+// missing, or only a part comes from a dropped request, are removed, and the counters say what is
+// left.
+// Returns how many documents were removed that had an id or a record.
+//
+// Nothing is done, and 0 returned, when a table of the collection cannot be read: then a document
+// may be whole that does not look so. Removed too is a document whose dropped request changed the
+// rest and put the same vector again. What cannot be told: a vector put by a request of which
+// nothing can be read, under a document that was there before. Cost: the collection is read twice;
+// 24 bytes of memory per label.
+absl::StatusOr<uint64_t> SettleCollection(const DatabaseFiles& files, const Catalog& catalog,
+                                          uint32_t collection_id, const LoggedWrites& dropped);
+
+}  // namespace simile
+
+#endif  // SIMILE_STORAGE_SETTLE_COLLECTION_H_
