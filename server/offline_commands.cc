@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
 #include "server/engine/errors.h"
+#include "server/offline_reports.h"
 #include "storage/database_check.h"
+#include "storage/database_recovery.h"
 #include "storage/snapshots.h"
 
 namespace simile {
@@ -48,40 +51,36 @@ int Verify(const std::string& snapshot) {
   return check.problems.empty() ? 0 : kExitFailure;
 }
 
-void PrintFile(const DamagedFile& file) {
-  std::string holds;
-  for (const std::string& name : file.collections) holds += (holds.empty() ? "" : ", ") + name;
-  fmt::print("damaged: {}{}: {}\n", file.path,
-             file.family.empty() ? ""
-                                 : fmt::format(" ({}; may hold records of: {})", file.family,
-                                               holds.empty() ? "no collection" : holds),
-             file.reason);
-}
-
 int Check(const std::string& data_directory) {
   const auto check = CheckDatabase(data_directory);
   if (!check.ok()) return Fail(check.status());
-  for (const DamagedFile& file : check->files) PrintFile(file);
-  for (const CollectionCheck& one : check->collections) {
-    for (const std::string& finding : one.findings) {
-      fmt::print("collection '{}': {}\n", one.name, finding);
-    }
-    fmt::print("collection '{}': {} of {} documents affected\n", one.name, one.affected_count,
-               one.document_count);
-  }
+  PrintDamage(*check);
   fmt::print("{} is {}: {} tables, {} bytes read\n", data_directory,
              check->is_good() ? "good" : "damaged", check->tables_read, check->bytes_read);
   return check->is_good() ? 0 : kExitFailure;
 }
 
+int Recover(const std::string& data_directory, bool is_applied) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto report =
+      is_applied ? ApplyRecovery(data_directory,
+                                 std::chrono::duration_cast<std::chrono::milliseconds>(now).count())
+                 : PlanRecovery(data_directory);
+  if (!report.ok()) return Fail(report.status());
+  PrintRecovery(*report, data_directory);
+  const bool is_done = !report->is_needed || (is_applied && report->left.is_good());
+  return is_done ? 0 : kExitFailure;
+}
+
 }  // namespace
 
 std::optional<int> RunOfflineCommand(const std::vector<std::string>& arguments) {
-  constexpr std::array kCommands = {"restore", "verify", "check"};
+  constexpr std::array kCommands = {"restore", "verify", "check", "recover"};
   if (arguments.empty() || std::ranges::count(kCommands, arguments[0]) == 0) return std::nullopt;
   CLI::App app("What simile-server does with files while no server runs.", "simile-server");
   app.require_subcommand(1);
   std::string snapshot, data_directory;
+  bool is_applied = false;
   CLI::App* const restore = app.add_subcommand("restore", "make a data directory of a snapshot");
   restore->add_option("snapshot", snapshot, "its directory: DATA-DIR/snapshots/NAME, or a copy")
       ->required();
@@ -91,6 +90,10 @@ std::optional<int> RunOfflineCommand(const std::vector<std::string>& arguments) 
   CLI::App* const check =
       app.add_subcommand("check", "look for damage in a data directory, and change nothing");
   check->add_option("--data-dir", data_directory, "the data directory")->required();
+  CLI::App* const recover = app.add_subcommand(
+      "recover", "say what it takes to make a damaged data directory one that opens");
+  recover->add_option("--data-dir", data_directory, "the data directory")->required();
+  recover->add_flag("--apply", is_applied, "do it; the damaged files are kept");
   try {
     // CLI11 takes the arguments last first.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -101,6 +104,7 @@ std::optional<int> RunOfflineCommand(const std::vector<std::string>& arguments) 
     return kExitUsage;
   }
   if (check->parsed()) return Check(data_directory);
+  if (recover->parsed()) return Recover(data_directory, is_applied);
   return restore->parsed() ? Restore(snapshot, data_directory) : Verify(snapshot);
 }
 
