@@ -27,9 +27,10 @@ enum : uint8_t {
 class Check {
  public:
   Check(const DatabaseFiles& files, const CollectionRecord& record,
-        const CollectionCountersRecord& counters)
+        const CollectionCountersRecord& counters, const rocksdb::Snapshot* snapshot)
       : files_(files),
         record_(record),
+        snapshot_(snapshot),
         found_(counters.next_label),
         id_hashes_(counters.next_label) {
     result_.name = record.name;
@@ -61,6 +62,7 @@ class Check {
     rocksdb::ReadOptions options;
     options.iterate_upper_bound = &end_slice;
     options.fill_cache = false;
+    options.snapshot = snapshot_;
     const std::unique_ptr<rocksdb::Iterator> found(files_.db().NewIterator(options, family));
     for (found->Seek(CollectionPrefix(record_.id)); found->Valid(); found->Next()) {
       visit(found->key().ToStringView(), found->value().ToStringView());
@@ -75,7 +77,7 @@ class Check {
     if (is_whole) return;
     for (uint64_t label = 1; label < found_.size(); ++label) {
       if ((found_[label] & bit) != 0) continue;
-      const auto value = files_.Get(family, LabelKey(record_.id, label));
+      const auto value = files_.Get(family, LabelKey(record_.id, label), snapshot_);
       if (value.ok()) {
         Take(label, *value, bit);
       } else if (value.status().code() != absl::StatusCode::kNotFound) {
@@ -131,11 +133,11 @@ class Check {
     // An id whose entry was not come to is asked for by the document that has it.
     for (uint64_t label = 1; label < found_.size(); ++label) {
       if ((found_[label] & kWhole) == kWhole || (found_[label] & kDocument) == 0) continue;
-      const auto record = files_.Get(files_.documents(), LabelKey(record_.id, label));
+      const auto record = files_.Get(files_.documents(), LabelKey(record_.id, label), snapshot_);
       if (!record.ok()) continue;
       const auto document = DecodeDocument(*record);
       if (!document.ok()) continue;
-      const auto value = files_.Get(files_.ids(), IdKey(record_.id, document->id));
+      const auto value = files_.Get(files_.ids(), IdKey(record_.id, document->id), snapshot_);
       if (value.status().code() == absl::StatusCode::kNotFound) continue;
       TakeId(document->id, value);
     }
@@ -180,6 +182,7 @@ class Check {
 
   const DatabaseFiles& files_;
   const CollectionRecord& record_;
+  const rocksdb::Snapshot* const snapshot_;
   std::vector<uint8_t> found_;       // By label.
   std::vector<uint64_t> id_hashes_;  // Those of the document and of its id together: 0 if equal.
   uint64_t beyond_ = 0;
@@ -190,8 +193,9 @@ class Check {
 }  // namespace
 
 CollectionCheck CheckCollection(const DatabaseFiles& files, const CollectionRecord& record,
-                                const CollectionCountersRecord& counters) {
-  return Check(files, record, counters).Run();
+                                const CollectionCountersRecord& counters,
+                                const rocksdb::Snapshot* snapshot) {
+  return Check(files, record, counters, snapshot).Run();
 }
 
 }  // namespace simile

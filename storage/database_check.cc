@@ -34,6 +34,7 @@ void NameCollections(const rocksdb::LiveFileMetaData& table, const Catalog& cata
   for (const CollectionRecord& record : catalog.Collections()) {
     if (!is_catalog && (record.id < first || record.id > last)) continue;
     damaged.collections.push_back(record.name);
+    damaged.collection_ids.push_back(record.id);
   }
 }
 
@@ -97,18 +98,26 @@ std::vector<DamagedFile> FindDamagedLogs(const std::string& database_path) {
   return damaged;
 }
 
+std::optional<DamagedFile> CheckTable(const rocksdb::LiveFileMetaData& table,
+                                      const Catalog& catalog, bool whole) {
+  const std::string path = table.db_path + table.name;
+  const std::string reason = ReasonOf(table, path, whole);
+  if (reason.empty()) return std::nullopt;
+  DamagedFile damaged{.path = path, .family = table.column_family_name, .reason = reason};
+  NameCollections(table, catalog, damaged);
+  return damaged;
+}
+
 TableCheck CheckTables(const DatabaseFiles& files, const Catalog& catalog, bool whole) {
   std::vector<rocksdb::LiveFileMetaData> tables;
   files.db().GetLiveFilesMetaData(&tables);
   TableCheck check;
   for (const rocksdb::LiveFileMetaData& table : tables) {
-    const std::string path = table.db_path + table.name;
     ++check.tables;
     check.bytes += table.size;
-    const std::string reason = ReasonOf(table, path, whole);
-    if (reason.empty()) continue;
-    check.damaged.push_back({.path = path, .family = table.column_family_name, .reason = reason});
-    NameCollections(table, catalog, check.damaged.back());
+    if (auto damaged = CheckTable(table, catalog, whole); damaged.has_value()) {
+      check.damaged.push_back(*std::move(damaged));
+    }
   }
   return check;
 }

@@ -2,10 +2,15 @@
 #define SIMILE_STORAGE_DATABASE_CHECK_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+
+namespace rocksdb {
+struct LiveFileMetaData;
+}  // namespace rocksdb
 
 namespace simile {
 
@@ -17,6 +22,7 @@ struct DamagedFile {
   std::string path;
   std::string family;                    // Of a table; empty for a log, MANIFEST or CURRENT.
   std::vector<std::string> collections;  // Names of those that a table may hold records of.
+  std::vector<uint32_t> collection_ids;  // Of the same.
   std::string reason;
 };
 
@@ -58,6 +64,10 @@ struct TableCheck {
   uint64_t bytes = 0;  // That they should have.
 };
 TableCheck CheckTables(const DatabaseFiles& files, const Catalog& catalog, bool whole);
+
+// What is wrong with one table; none when it is good.
+std::optional<DamagedFile> CheckTable(const rocksdb::LiveFileMetaData& table,
+                                      const Catalog& catalog, bool whole);
 
 // The damaged ones of the write-ahead logs, of CURRENT and of the MANIFEST it names.
 std::vector<DamagedFile> FindDamagedLogs(const std::string& database_path);

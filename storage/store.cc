@@ -23,6 +23,7 @@
 #include "storage/document_reader.h"
 #include "storage/free_space_guard.h"
 #include "storage/keys.h"
+#include "storage/live_check.h"
 #include "storage/rocksdb_status.h"
 
 namespace simile {
@@ -61,7 +62,8 @@ absl::Status CheckCurrent(const std::string& path) {
 // rest serves. The catalog must be whole, and so must the log: without RocksDB's strictness its
 // damage would not be seen.
 absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenFiles(const std::string& path,
-                                                         const StoreOptions& options) {
+                                                         const StoreOptions& options,
+                                                         std::vector<DamagedFile>& damaged) {
   if (absl::Status s = CheckCurrent(path); !s.ok()) return s;
   auto strict = DatabaseFiles::Open(path, options);
   if (strict.ok() || strict.status().code() != absl::StatusCode::kDataLoss) return strict;
@@ -73,7 +75,7 @@ absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenFiles(const std::string& path
   if (!around.ok()) return Refused(strict.status(), "");
   const auto catalog = Catalog::Load(**around);
   if (!catalog.ok()) return Refused(strict.status(), "");
-  const auto damaged = CheckTables(**around, **catalog, /*whole=*/false).damaged;
+  damaged = CheckTables(**around, **catalog, /*whole=*/false).damaged;
   const bool has_catalog_table =
       std::ranges::any_of(damaged, [](const auto& table) { return table.family == "default"; });
   if (damaged.empty() || has_catalog_table) return Refused(strict.status(), "");
@@ -124,6 +126,7 @@ class Store::State {
   const std::unique_ptr<DataDirectory> directory;
   const std::unique_ptr<DatabaseFiles> files;
   const std::unique_ptr<Catalog> catalog;
+  std::vector<DamagedFile> damaged;  // When it was opened.
   const DocumentReader reader;
   const ChangeLog change_log;
   const Snapshots snapshots;
@@ -136,12 +139,14 @@ class Store::State {
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
   auto directory = DataDirectory::Open(options.data_directory);
   if (!directory.ok()) return directory.status();
-  auto files = OpenFiles((*directory)->database_path(), options);
+  std::vector<DamagedFile> damaged;
+  auto files = OpenFiles((*directory)->database_path(), options, damaged);
   if (!files.ok()) return files.status();
   auto catalog = Catalog::Load(**files);
   if (!catalog.ok()) return catalog.status();
   auto state = std::make_unique<State>(*std::move(directory), *std::move(files),
                                        *std::move(catalog), options.free_disk_bytes_min);
+  state->damaged = std::move(damaged);
   if (absl::Status s = state->snapshots.RemoveUnfinished(); !s.ok()) return s;
   std::unique_ptr<Store> store(new Store(std::move(state)));
   for (const CollectionRecord& record : store->state_->catalog->Collections()) {
@@ -256,6 +261,13 @@ absl::Status Store::RemoveSnapshot(const std::string& name) {
 }
 
 const Snapshots& Store::snapshots() const { return state_->snapshots; }
+
+const std::vector<DamagedFile>& Store::damaged_at_start() const { return state_->damaged; }
+
+absl::StatusOr<LiveCheck> Store::CheckTables(const std::string& page_token,
+                                             const std::function<absl::Status()>& go_on) const {
+  return CheckLiveTables(*state_->files, *state_->catalog, page_token, go_on);
+}
 
 absl::Status Store::SyncLog() {
   return FromRocksDb(state_->files->db().SyncWAL(), "syncing the log");

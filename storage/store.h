@@ -35,6 +35,9 @@ struct DocumentFields {
   size_t bytes_max = SIZE_MAX;
 };
 
+struct DamagedFile;
+struct LiveCheck;
+
 struct StoreStatistics {
   uint64_t last_sequence = 0;
   uint64_t disk_bytes = 0;          // All files of the database.
@@ -131,6 +134,15 @@ class Store {
 
   // To read them.
   const Snapshots& snapshots() const;
+
+  // Tables that were missing or of another size when the store was opened (database_check.h): it
+  // was opened around them, without compactions, and reads that need them are DataLoss. Empty: the
+  // store was opened strictly.
+  const std::vector<DamagedFile>& damaged_at_start() const;
+
+  // Reads some of the tables while they are in use, for damage; see CheckLiveTables.
+  absl::StatusOr<LiveCheck> CheckTables(const std::string& page_token,
+                                        const std::function<absl::Status()>& go_on) const;
 
   // All that was written, with whatever durability, survives a power cut when this returns.
   absl::Status SyncLog();
