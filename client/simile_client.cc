@@ -216,6 +216,13 @@ absl::StatusOr<v1::VerifySnapshotResponse> Client::VerifySnapshot(const std::str
                       Repeat::kSafely);
 }
 
+absl::StatusOr<v1::VerifyDataResponse> Client::VerifyData(const std::string& page_token) {
+  v1::VerifyDataRequest request;
+  request.set_page_token(page_token);
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::VerifyData, request,
+                      Repeat::kSafely);
+}
+
 absl::Status Client::DeleteSnapshot(const std::string& name) {
   v1::DeleteSnapshotRequest request;
   request.set_name(name);

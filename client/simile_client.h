@@ -84,6 +84,9 @@ class Client {
   absl::StatusOr<v1::RestoreSnapshotResponse> RestoreSnapshot(
       const v1::RestoreSnapshotRequest& request);
 
+  // One page; an empty token for the first.
+  absl::StatusOr<v1::VerifyDataResponse> VerifyData(const std::string& page_token);
+
   // True when the server says that it serves. Never repeated.
   absl::StatusOr<bool> IsServing();
 

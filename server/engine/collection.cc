@@ -93,8 +93,8 @@ void Collection::NoteDamage(const absl::Status& status) const {
   if (state_ == CollectionState::kFailed) return;
   failure_ = absl::DataLossError(fmt::format(
       "collection '{}' is damaged: {}. Searches and writes of it are refused, other collections "
-      "are not concerned: stop the server and run simile-server check to see how much is lost; "
-      "restore the collection from a snapshot, or delete it",
+      "are not concerned: `simile verify`, or simile-server check while it is stopped, tells how "
+      "much is lost; restore the collection from a snapshot, or delete it",
       name_, MessageOf(status)));
   state_.store(CollectionState::kFailed, std::memory_order_release);
   spdlog::error("{}", MessageOf(failure_));
@@ -277,6 +277,10 @@ absl::StatusOr<CheckpointReport> Collection::WriteCheckpoint() {
 
 void Collection::RebuildIndexIfStale() {
   if (state_ == CollectionState::kReady) index_->RebuildIfStale();
+}
+
+void Collection::MarkDamaged(const std::string& what) const {
+  NoteDamage(absl::DataLossError(what));
 }
 
 void Collection::Retire() {

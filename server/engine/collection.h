@@ -167,6 +167,9 @@ class Collection {
   absl::StatusOr<CheckpointReport> WriteCheckpoint();
   void RebuildIndexIfStale();
 
+  // Its stored records are damaged as `what` says: it fails, unless it has already.
+  void MarkDamaged(const std::string& what) const;
+
   // Before the collection is dropped: its index gets no more files.
   void Retire();
 

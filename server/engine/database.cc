@@ -126,6 +126,7 @@ Database::Database(std::unique_ptr<Store> store, std::unique_ptr<ModelRegistry> 
       options_(options),
       memory_guard_(options.memory_bytes_max),
       recall_sampler_(options.recall_sample_every) {
+  LogDamageAtStart();
   WriteLock lock(mutex_);
   for (const CollectionRecord& record : store_->Collections()) {
     collections_.emplace(record.name, OpenCollection(record));
@@ -194,7 +195,9 @@ std::shared_ptr<Collection> Database::OpenCollection(const CollectionRecord& rec
       .counters = counters_,
       .recall_sampler = recall_sampler_,
       .filter_field_bytes_max = options_.filter_field_bytes_max};
-  return std::make_shared<Collection>(record, surroundings, *model, *std::move(index));
+  auto collection = std::make_shared<Collection>(record, surroundings, *model, *std::move(index));
+  MarkDamageAtStart(*collection);
+  return collection;
 }
 
 size_t Database::LoadThreads() const {

@@ -21,6 +21,7 @@
 #include "server/engine/model_registry.h"
 #include "server/engine/mutex.h"
 #include "server/engine/snapshot_scheduler.h"
+#include "storage/live_check.h"
 #include "storage/snapshot_reader.h"
 #include "storage/store.h"
 
@@ -129,6 +130,10 @@ class Database {
   absl::StatusOr<std::vector<RestoredCollection>> RestoreSnapshot(const RestoreRequest& request,
                                                                   const CallContext& context);
 
+  // Reads some of the tables that are in use for damage, beside reads and writes (CheckLiveTables).
+  // Collections of which documents turn out to be affected fail.
+  absl::StatusOr<LiveCheck> VerifyData(const std::string& page_token, const CallContext& context);
+
   // By name; an error in the place of what cannot be read.
   struct NamedSnapshot {
     std::string name;
@@ -156,6 +161,8 @@ class Database {
   absl::Status PrepareRestore(const SnapshotReader& reader, const CallContext& context,
                               Restoring& one);
   absl::Status PublishRestored(std::vector<Restoring>& prepared, bool replace);
+  void LogDamageAtStart() const;
+  void MarkDamageAtStart(const Collection& collection) const;
   void ReopenCollectionsOf(const std::string& model_name);
   size_t LoadThreads() const;
   SnapshotScheduler::Actions SnapshotActions();

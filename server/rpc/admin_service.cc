@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "server/engine/version.h"
+#include "server/rpc/convert_check.h"
 #include "server/rpc/convert_search.h"
 #include "server/rpc/convert_snapshot.h"
 #include "server/rpc/embedding_service.h"
@@ -322,6 +323,21 @@ grpc::ServerUnaryReactor* AdminService::RestoreSnapshot(grpc::CallbackServerCont
         v1::RestoreSnapshotResponse proto;
         proto.set_dry_run(message.dry_run());
         for (const RestoredCollection& one : *restored) ToProto(one, *proto.add_collections());
+        return proto;
+      });
+}
+
+grpc::ServerUnaryReactor* AdminService::VerifyData(grpc::CallbackServerContext* context,
+                                                   const grpc::ByteBuffer* request,
+                                                   grpc::ByteBuffer* response) {
+  return UnaryCall<v1::VerifyDataRequest, v1::VerifyDataResponse>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto& message,
+             const CallContext& call) -> absl::StatusOr<v1::VerifyDataResponse> {
+        const auto check = runtime_.database.VerifyData(message.page_token(), call);
+        if (!check.ok()) return check.status();
+        v1::VerifyDataResponse proto;
+        ToProto(*check, proto);
         return proto;
       });
 }

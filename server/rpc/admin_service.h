@@ -16,7 +16,8 @@ using RawAdminService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
                             v1::AdminService::WithRawCallbackMethod_VerifySnapshot<
                                 v1::AdminService::WithRawCallbackMethod_DeleteSnapshot<
                                     v1::AdminService::WithRawCallbackMethod_RestoreSnapshot<
-                                        v1::AdminService::Service>>>>>>>>>>;
+                                        v1::AdminService::WithRawCallbackMethod_VerifyData<
+                                            v1::AdminService::Service>>>>>>>>>>>;
 
 // simile.v1.AdminService on the admin pool.
 class AdminService final : public RawAdminService {
@@ -53,6 +54,9 @@ class AdminService final : public RawAdminService {
   grpc::ServerUnaryReactor* RestoreSnapshot(grpc::CallbackServerContext* context,
                                             const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* VerifyData(grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
 
  private:
   RpcRuntime& runtime_;

@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <sstream>
 #include <thread>
 
+#include "storage/database_check.h"
 #include "tests/engine/engine_fixture.h"
 
 namespace simile {
@@ -182,6 +184,104 @@ TEST_F(DamagedCollectionTest, AReadThatMeetsDamageBeforeTheLoadEndsIsNotForgotte
   database_->Load();
   ExpectQuarantined();
   ExpectOtherServes();
+}
+
+// Tables by family; of one at least the records of both collections are in one table.
+std::map<std::string, std::string> TablesByFamily(const std::string& data) {
+  std::map<std::string, std::string> tables;
+  std::vector<std::string> paths;
+  for (const auto& entry : fs::directory_iterator(data + "/rocksdb")) {
+    if (entry.path().extension() == ".sst") paths.push_back(entry.path());
+  }
+  for (const std::string& path : paths) {
+    fs::rename(path, path + ".aside");
+    const auto check = CheckDatabase(data);
+    if (check.ok() && !check->files.empty()) tables[check->files[0].family] = path;
+    fs::rename(path + ".aside", path);
+  }
+  return tables;
+}
+
+void FlipByte(const std::string& path, std::streamoff at) {
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekg(at);
+  const int byte = file.get();
+  file.seekp(at);
+  file.put(static_cast<char>(~byte));
+  file.flush();
+  EXPECT_TRUE(file.good()) << path;
+}
+
+TEST_F(DamagedCollectionTest, AMissingTableFailsItsCollectionsAtTheStartBeforeAnyRead) {
+  const std::map<std::string, std::string> tables = TablesByFamily(directory_.path() + "/data");
+  for (const char* family : {"ids", "documents", "vectors"}) {
+    const std::string path = tables.at(family);
+    fs::rename(path, path + ".aside");
+    Open();
+    for (const char* name : {"hurt", "well"}) {
+      const CollectionDescription described = Find(name)->Describe();
+      EXPECT_EQ(described.state, CollectionState::kFailed) << family;
+      EXPECT_THAT(described.state_reason, AllOf(HasSubstr(path), HasSubstr(family)));
+    }
+    database_.reset();
+    fs::rename(path + ".aside", path);
+  }
+}
+
+// Damages the only table of a family while nothing is open, as a compaction at the start would
+// write it anew.
+TEST_F(DamagedCollectionTest, VerifyNamesEachDamagedFamilyAndFailsOnlyTheCollectionAffected) {
+  for (const char* family : {"ids", "documents", "vectors"}) {
+    const std::string path = TablesByFamily(directory_.path() + "/data").at(family);
+    // The first block holds the first collection's.
+    FlipByte(path, 100);
+    Reopen();
+    const auto bad = database_->VerifyData("", {});
+    ASSERT_THAT(bad, IsOk());
+    ASSERT_EQ(bad->found.files.size(), 1u) << family;
+    EXPECT_EQ(bad->found.files[0].path, path);
+    EXPECT_EQ(bad->found.files[0].family, family);
+    ASSERT_EQ(bad->found.collections.size(), 2u);
+    EXPECT_EQ(bad->found.collections[0].name, "hurt");
+    EXPECT_GT(bad->found.collections[0].affected_count, 0u) << family;
+    EXPECT_LT(bad->found.collections[0].affected_count, kDocuments) << family;
+    EXPECT_EQ(bad->found.collections[1].affected_count, 0u) << family;
+    EXPECT_EQ(Find("hurt")->Describe().state, CollectionState::kFailed) << family;
+    EXPECT_THAT(Find("hurt")->Describe().state_reason, HasSubstr(path));
+    EXPECT_EQ(Find("well")->Describe().state, CollectionState::kReady) << family;
+    database_.reset();
+    FlipByte(path, 100);
+  }
+  Reopen();
+  const auto good = database_->VerifyData("", {});
+  ASSERT_THAT(good, IsOk());
+  EXPECT_TRUE(good->found.files.empty());
+  EXPECT_GE(good->found.tables_read, 5u);
+  EXPECT_EQ(Find("hurt")->Describe().state, CollectionState::kReady);
+}
+
+TEST_F(DamagedCollectionTest, VerifyNamesDamageThatNoDocumentIsAffectedBy) {
+  const std::string path = TablesByFamily(directory_.path() + "/data").at("changes");
+  FlipByte(path, 50);
+  Reopen();
+  const auto bad = database_->VerifyData("", {});
+  ASSERT_THAT(bad, IsOk());
+  ASSERT_EQ(bad->found.files.size(), 1u);
+  EXPECT_EQ(bad->found.files[0].family, "changes");
+  for (const CollectionCheck& one : bad->found.collections) EXPECT_EQ(one.affected_count, 0u);
+  for (const char* name : {"hurt", "well"}) {
+    EXPECT_EQ(Find(name)->Describe().state, CollectionState::kReady) << name;
+  }
+}
+
+TEST_F(DamagedCollectionTest, VerifyEndsWhenItIsCancelledAndRefusesAForeignToken) {
+  Reopen();
+  const CallContext cancelled{.cancelled = [] { return true; }};
+  EXPECT_THAT(database_->VerifyData("", cancelled), StatusIs(absl::StatusCode::kCancelled, ""));
+  for (const char* token : {"x", "1", "1-", "-1", "1-2x"}) {
+    EXPECT_THAT(database_->VerifyData(token, {}),
+                StatusIs(absl::StatusCode::kInvalidArgument, token));
+  }
 }
 
 }  // namespace

@@ -68,6 +68,11 @@ TEST(DamagedDataTest, AServerWithAMissingTableServesTheOtherCollectionAndNamesTh
   EXPECT_EQ(shown["state"], "failed");
   EXPECT_THAT(shown.dump(), HasSubstr(removed));
   EXPECT_THAT(server.Run({"search", "hurt", "--vector", "[1,0]"}).errors, HasSubstr(removed));
+  EXPECT_THAT(server.log(), AllOf(HasSubstr("laxer checks"), HasSubstr(removed)));
+  const CommandResult verified = server.Run({"verify"});
+  EXPECT_EQ(verified.exit_code, 1);
+  EXPECT_THAT(verified.errors, AllOf(HasSubstr(removed), HasSubstr("'hurt': 1 of 1 documents")));
+  EXPECT_EQ(nlohmann::json::parse(verified.output)["good"], false);
   import(server, "well");
   EXPECT_THAT(server.Run({"search", "well", "--vector", "[1,0]"}).output, HasSubstr("a"));
   EXPECT_EQ(server.Stop(), 0);
