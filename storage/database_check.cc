@@ -15,6 +15,7 @@
 #include "storage/database_files.h"
 #include "storage/keys.h"
 #include "storage/log_file_check.h"
+#include "storage/manifest_end.h"
 
 namespace simile {
 namespace {
@@ -66,6 +67,12 @@ void AddIfDamaged(const std::string& path, std::vector<DamagedFile>& damaged) {
   }
 }
 
+std::string CutManifestText(uint64_t missing) {
+  return fmt::format(
+      "its end is missing: it knows nothing of {} operations before those that the logs hold",
+      missing);
+}
+
 }  // namespace
 
 bool DatabaseCheck::is_good() const {
@@ -74,7 +81,7 @@ bool DatabaseCheck::is_good() const {
          });
 }
 
-std::vector<DamagedFile> FindDamagedLogs(const std::string& database_path) {
+std::vector<DamagedFile> FindDamagedManifest(const std::string& database_path) {
   constexpr size_t kCurrentBytesMax = 4'096;
   std::vector<DamagedFile> damaged;
   const std::string current_path = database_path + "/CURRENT";
@@ -87,8 +94,19 @@ std::vector<DamagedFile> FindDamagedLogs(const std::string& database_path) {
     damaged.push_back(
         {.path = current_path, .reason = "it does not name a MANIFEST that is there"});
   } else {
-    AddIfDamaged(database_path + "/" + current->substr(0, current->size() - 1), damaged);
+    const std::string manifest = database_path + "/" + current->substr(0, current->size() - 1);
+    AddIfDamaged(manifest, damaged);
+    const auto missing = OperationsMissing(manifest, database_path);
+    if (damaged.empty() && missing.ok() && *missing > 0) {
+      damaged.push_back({.path = manifest, .reason = CutManifestText(*missing)});
+    }
   }
+  return damaged;
+}
+
+std::vector<DamagedFile> FindDamagedLogs(const std::string& database_path) {
+  std::vector<DamagedFile> damaged = FindDamagedManifest(database_path);
+  std::error_code error;
   std::vector<std::string> logs;
   for (const auto& entry : fs::directory_iterator(database_path, error)) {
     if (entry.path().extension() == ".log") logs.push_back(entry.path().string());

@@ -69,7 +69,11 @@ TableCheck CheckTables(const DatabaseFiles& files, const Catalog& catalog, bool 
 std::optional<DamagedFile> CheckTable(const rocksdb::LiveFileMetaData& table,
                                       const Catalog& catalog, bool whole);
 
-// The damaged ones of the write-ahead logs, of CURRENT and of the MANIFEST it names.
+// CURRENT, or the MANIFEST it names, when it is damaged or its end is missing (OperationsMissing).
+// Cost: MANIFEST is read.
+std::vector<DamagedFile> FindDamagedManifest(const std::string& database_path);
+
+// The same, and the damaged ones of the write-ahead logs.
 std::vector<DamagedFile> FindDamagedLogs(const std::string& database_path);
 
 }  // namespace simile

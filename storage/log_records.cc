@@ -97,8 +97,7 @@ class LogScan {
     is_in_record_ = fragment.type == kFirst || fragment.type == kMiddle;
     if (is_in_record_) return true;
     is_behind_damage_ = false;
-    visitor_.on_record({.bytes = record_, .offset = begins_at_, .end = end});
-    return true;
+    return visitor_.on_record({.bytes = record_, .offset = begins_at_, .end = end});
   }
 
   const LogRecordVisitor& visitor_;

@@ -19,7 +19,8 @@ struct LogRecord {
 
 // What is told of a log file, in the order of the file.
 struct LogRecordVisitor {
-  std::function<void(const LogRecord& record)> on_record;
+  // False: nothing more is wanted.
+  std::function<bool(const LogRecord& record)> on_record;
   // Where a damaged part begins, and what is wrong there. True: go on with the next record that can
   // be found behind it.
   std::function<bool(uint64_t offset, const std::string& what)> on_damage;

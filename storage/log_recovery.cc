@@ -16,13 +16,16 @@ class Plan {
  public:
   absl::Status Add(const std::string& path) {
     LogRecovery log{.path = path};
-    const auto bytes =
-        ReadLogRecords(path, {.on_record = [&](const LogRecord& record) { Take(record, log); },
-                              .on_damage =
-                                  [&](uint64_t offset, const std::string& what) {
-                                    NoteDamage(offset, what, log);
-                                    return true;
-                                  }});
+    const auto bytes = ReadLogRecords(path, {.on_record =
+                                                 [&](const LogRecord& record) {
+                                                   Take(record, log);
+                                                   return true;
+                                                 },
+                                             .on_damage =
+                                                 [&](uint64_t offset, const std::string& what) {
+                                                   NoteDamage(offset, what, log);
+                                                   return true;
+                                                 }});
     if (!bytes.ok()) return bytes.status();
     log.file_bytes = *bytes;
     // With what may be reserved and not written behind the last record.
@@ -94,6 +97,7 @@ absl::Status ReadDropped(const std::vector<LogRecovery>& logs, LoggedWrites& dro
                                         if (record.end > log.bytes_kept) {
                                           dropped.Add(record.bytes);
                                         }
+                                        return true;
                                       },
                                   .on_damage = [](uint64_t, const std::string&) { return true; }});
     if (!read.ok()) return read.status();

@@ -66,12 +66,13 @@ absl::Status ReplayLogs(const std::vector<LogRecovery>& logs,
     const auto read =
         ReadLogRecords(log.path, {.on_record =
                                       [&](const LogRecord& record) {
-                                        if (!status.ok() || record.end > log.bytes_kept) return;
+                                        if (record.end > log.bytes_kept) return false;
                                         Translation translation(families);
                                         const std::string bytes(record.bytes);
                                         status = rocksdb::WriteBatch(bytes).Iterate(&translation);
-                                        if (!status.ok()) return;
+                                        if (!status.ok()) return false;
                                         status = files.db().Write(options, &translation.batch());
+                                        return status.ok();
                                       },
                                   .on_damage = [](uint64_t, const std::string&) { return false; }});
     if (!read.ok()) return read.status();

@@ -48,7 +48,14 @@ absl::Status Refused(const absl::Status& status, const std::string& reason) {
 // next.
 absl::Status CheckCurrent(const std::string& path) {
   std::error_code error;
-  if (std::filesystem::exists(path + "/CURRENT", error)) return absl::OkStatus();
+  if (std::filesystem::exists(path + "/CURRENT", error)) {
+    // Nor does it see that the end of a MANIFEST is missing.
+    const std::vector<DamagedFile> damaged = FindDamagedManifest(path);
+    if (damaged.empty()) return absl::OkStatus();
+    return Refused(
+        absl::DataLossError(fmt::format("opening the database {}", path)),
+        fmt::format(" ({} is damaged: {})", damaged.front().path, damaged.front().reason));
+  }
   for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
     const std::string extension = entry.path().extension();
     if (extension != ".sst" && extension != ".log") continue;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/log_records.h"
 #include "tests/storage/crash_fixture.h"
 
 namespace simile {
@@ -285,6 +286,47 @@ TEST_F(DatabaseRecoveryTest, ADamagedCatalogTableIsNotRecoveredButSaid) {
   EXPECT_THAT(PlanRecovery(options_.data_directory), says);
   EXPECT_THAT(ApplyRecovery(options_.data_directory, kNow), says);
   EXPECT_EQ(Contents(), before);
+}
+
+TEST_F(DatabaseRecoveryTest, AManifestThatEndsTooEarlyIsRefusedNamedAndMadeAnew) {
+  // Opening writes tables of the log, and tells the MANIFEST of them in its last records.
+  Reopen();
+  WriteNumbers(kDocuments, kDocuments + 10);
+  Close();
+  std::vector<uint64_t> ends;
+  const std::string manifest = ManifestPath();
+  ASSERT_THAT(
+      ReadLogRecords(manifest, {.on_record =
+                                    [&ends](const LogRecord& record) {
+                                      ends.push_back(record.end);
+                                      return true;
+                                    },
+                                .on_damage = [](uint64_t, const std::string&) { return false; }}),
+      IsOk());
+  const std::string whole = ReadFile(manifest);
+  uint64_t refused = 0;
+  for (const uint64_t end : ends) {
+    if (end == ends.back()) break;
+    WriteFile(manifest, whole.substr(0, end));
+    const auto check = CheckDatabase(options_.data_directory);
+    ASSERT_THAT(check, IsOk());
+    if (check->files.empty() || check->files[0].path != manifest) {
+      // What is not refused as this has lost nothing, or does not open.
+      EXPECT_TRUE(!check->is_good() || check->collections[0].document_count == kDocuments + 10);
+      continue;
+    }
+    refused = end;
+    EXPECT_THAT(check->files[0].reason, HasSubstr("its end is missing"));
+    const auto before = Contents();
+    EXPECT_THAT(Store::Open(options_), StatusIs(kDataLoss, "its end is missing"));
+    EXPECT_EQ(Contents(), before);
+    EXPECT_EQ(DocumentsOf(Plan()), kDocuments + 10);
+  }
+  ASSERT_GT(refused, 0u);
+  WriteFile(manifest, whole.substr(0, refused));
+  EXPECT_EQ(DocumentsOf(Apply()), kDocuments + 10);
+  Reopen();
+  EXPECT_EQ(NumbersStored().size(), kDocuments + 10);
 }
 
 }  // namespace
