@@ -34,8 +34,8 @@ struct RecoveryReport {
 // Nothing in the data directory changes but its lock.
 //
 // A recovery makes a database that opens of one that does not: the log ends before its first damage
-// (a state the store once had, but for families that were written to tables since: documents that
-// are not whole then are told by `left`); a CURRENT that is lost is made for the newest MANIFEST
+// (a state the store once had, but for families that were written to tables since: what is not of
+// one state then is removed, SettleCollection); a CURRENT that is lost is made for the newest MANIFEST
 // that is whole and names all tables; a MANIFEST is made of the tables when none is. Damaged tables
 // stay as they are.
 //
