@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/crc32c.h"
+#include "base/plain_path.h"
 #include "fmt/format.h"
 
 namespace simile {
@@ -59,18 +60,6 @@ class Words {
   std::string_view rest_;
   bool ok_ = true;
 };
-
-// Letters, digits and what RocksDB's names have; no part is empty or begins with a dot.
-bool IsPlainPath(std::string_view path) {
-  bool begins = true;
-  for (const char c : path) {
-    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || c == '_' || c == '-';
-    if (begins ? !is_letter : !is_letter && c != '.' && c != '/') return false;
-    begins = c == '/';
-  }
-  return !begins;
-}
 
 bool IsHex(std::string_view text, size_t digits) {
   return text.size() == digits && text.find_first_not_of("0123456789abcdef") == text.npos;
