@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/durable_file.h"
+#include "base/file_range.h"
 #include "base/kill_point.h"
 #include "base/sha256.h"
 #include "fmt/format.h"
@@ -16,9 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kManifestName[] = "MANIFEST";
-// Names of snapshots have no dot, so this is none.
+// Names of snapshots have no dot, so these are none.
 constexpr char kUnfinished[] = ".new";
+constexpr char kUpload[] = ".upload";
 
 std::string Message(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
@@ -205,6 +206,8 @@ std::string Snapshots::UnfinishedPathOf(std::string_view name) const {
   return PathOf(name) + kUnfinished;
 }
 
+std::string Snapshots::UploadPathOf(std::string_view name) const { return PathOf(name) + kUpload; }
+
 absl::Status Snapshots::RemoveUnfinished() const {
   std::error_code error;
   if (!fs::exists(directory_, error)) return absl::OkStatus();
@@ -219,16 +222,22 @@ absl::Status Snapshots::RemoveUnfinished() const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> Snapshots::Names() const {
+absl::StatusOr<std::vector<std::string>> Snapshots::NamesWithEnding(std::string_view ending) const {
   std::vector<std::string> names;
   std::error_code error;
   if (!fs::exists(directory_, error)) return names;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory_, error)) {
-    if (entry.path().extension() != kUnfinished) names.push_back(entry.path().filename().string());
+    if (entry.path().extension() == ending) names.push_back(entry.path().stem().string());
   }
   if (error) return FileSystemError("reading " + directory_, error.value());
   std::ranges::sort(names);
   return names;
+}
+
+absl::StatusOr<std::vector<std::string>> Snapshots::Names() const { return NamesWithEnding(""); }
+
+absl::StatusOr<std::vector<std::string>> Snapshots::UploadNames() const {
+  return NamesWithEnding(kUpload);
 }
 
 absl::StatusOr<SnapshotManifest> Snapshots::Read(std::string_view name) const {
@@ -254,15 +263,47 @@ absl::StatusOr<SnapshotCheck> Snapshots::Verify(std::string_view name) const {
   return CheckSnapshot(PathOf(name), *manifest);
 }
 
-absl::Status Snapshots::Remove(std::string_view name) const {
+absl::StatusOr<std::string> Snapshots::ReadChunk(std::string_view name, std::string_view path,
+                                                 uint64_t offset, size_t bytes_max) const {
+  const auto manifest = Read(name);
+  if (!manifest.ok()) return manifest.status();
+  const auto file = std::ranges::lower_bound(manifest->files, path, {}, &SnapshotFile::path);
+  if (file == manifest->files.end() || file->path != path) {
+    return absl::NotFoundError(fmt::format("snapshot '{}' has no file '{}'", name, path));
+  }
+  if (offset > file->bytes) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} has {} bytes; there is nothing at {}", path, file->bytes, offset));
+  }
+  const uint64_t wanted = std::min<uint64_t>(bytes_max, file->bytes - offset);
+  auto bytes = ReadFileRange(PathOf(name) + "/" + file->path, offset, wanted);
+  const bool is_short = bytes.ok() && bytes->size() < wanted;
+  if (is_short || bytes.status().code() == absl::StatusCode::kNotFound) {
+    return absl::DataLossError(fmt::format(
+        "snapshot '{0}' is damaged: {1} {2}; see `simile snapshot verify {0}`", name, path,
+        is_short ? fmt::format("ends at {}, not {}", offset + bytes->size(), file->bytes)
+                 : "is missing"));
+  }
+  return bytes;
+}
+
+absl::Status Snapshots::RemoveDirectory(const std::string& path, std::string_view name) const {
   std::error_code error;
-  if (!fs::is_directory(fs::symlink_status(PathOf(name), error))) {
+  if (!fs::is_directory(fs::symlink_status(path, error))) {
     return absl::NotFoundError(fmt::format("there is no snapshot '{}'", name));
   }
   // Under another name first: what is half removed is no snapshot.
-  if (absl::Status s = Rename(PathOf(name), UnfinishedPathOf(name)); !s.ok()) return s;
+  if (absl::Status s = Rename(path, UnfinishedPathOf(name)); !s.ok()) return s;
   KillPoint("snapshot-removal.after-rename");
   return RemoveAll(UnfinishedPathOf(name));
+}
+
+absl::Status Snapshots::Remove(std::string_view name) const {
+  return RemoveDirectory(PathOf(name), name);
+}
+
+absl::Status Snapshots::RemoveUpload(std::string_view name) const {
+  return RemoveDirectory(UploadPathOf(name), name);
 }
 
 }  // namespace simile

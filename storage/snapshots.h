@@ -13,6 +13,9 @@
 
 namespace simile {
 
+// The file of a snapshot that says what is in it.
+inline constexpr char kManifestName[] = "MANIFEST";
+
 // What a look at every file of a snapshot has found.
 struct SnapshotCheck {
   std::vector<std::string> problems;  // None: every file is what it was.
@@ -29,7 +32,7 @@ class Snapshots {
  public:
   explicit Snapshots(std::string directory) : directory_(std::move(directory)) {}
 
-  // Removes what a snapshot that was never finished left.
+  // Removes what a snapshot that was never finished left. Uploads stay, to be gone on with.
   absl::Status RemoveUnfinished() const;
 
   // Every name that is there, in order.
@@ -44,13 +47,27 @@ class Snapshots {
 
   absl::Status Remove(std::string_view name) const;
 
-  // Where a snapshot of that name lies, and where it is put together.
+  // At most `bytes_max` bytes of a file of a snapshot, from `offset` on. NotFound, also when its
+  // manifest names no such file; InvalidArgument for an offset behind its end; DataLoss when it is
+  // shorter than the manifest says. Cost: reads the manifest too.
+  absl::StatusOr<std::string> ReadChunk(std::string_view name, std::string_view path,
+                                        uint64_t offset, size_t bytes_max) const;
+
+  // Uploads that are not finished (storage/snapshot_uploads.h), in order; and to remove one.
+  absl::StatusOr<std::vector<std::string>> UploadNames() const;
+  absl::Status RemoveUpload(std::string_view name) const;
+
+  // Where a snapshot of that name lies, where it is put together, and where it is uploaded.
   std::string PathOf(std::string_view name) const;
   std::string UnfinishedPathOf(std::string_view name) const;
+  std::string UploadPathOf(std::string_view name) const;
 
   const std::string& directory() const { return directory_; }
 
  private:
+  absl::StatusOr<std::vector<std::string>> NamesWithEnding(std::string_view ending) const;
+  absl::Status RemoveDirectory(const std::string& path, std::string_view name) const;
+
   const std::string directory_;
 };
 

@@ -103,6 +103,7 @@ class Store::State {
         reader(*files),
         change_log(*files),
         snapshots(directory->snapshots_path()),
+        snapshot_uploads(snapshots, free_disk_bytes_min),
         snapshot_guard(directory->path(), free_disk_bytes_min),
         reaper(*files, directory->derived_path()),
         committer(*files, *catalog, FreeSpaceGuard(directory->path(), free_disk_bytes_min)) {}
@@ -137,6 +138,7 @@ class Store::State {
   const DocumentReader reader;
   const ChangeLog change_log;
   const Snapshots snapshots;
+  SnapshotUploads snapshot_uploads;
   storage_internal::Mutex snapshots_mutex;
   FreeSpaceGuard snapshot_guard ABSL_GUARDED_BY(snapshots_mutex);
   CollectionReaper reaper;
@@ -275,6 +277,8 @@ absl::StatusOr<LiveCheck> Store::CheckTables(const std::string& page_token,
                                              const std::function<absl::Status()>& go_on) const {
   return CheckLiveTables(*state_->files, *state_->catalog, page_token, go_on);
 }
+
+SnapshotUploads& Store::snapshot_uploads() { return state_->snapshot_uploads; }
 
 absl::Status Store::SyncLog() {
   return FromRocksDb(state_->files->db().SyncWAL(), "syncing the log");

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "storage/collection_record.h"
 #include "storage/document.h"
+#include "storage/snapshot_uploads.h"
 #include "storage/snapshots.h"
 #include "storage/write.h"
 
@@ -143,6 +144,9 @@ class Store {
   // Reads some of the tables while they are in use, for damage; see CheckLiveTables.
   absl::StatusOr<LiveCheck> CheckTables(const std::string& page_token,
                                         const std::function<absl::Status()>& go_on) const;
+
+  // Those that come from another machine.
+  SnapshotUploads& snapshot_uploads();
 
   // All that was written, with whatever durability, survives a power cut when this returns.
   absl::Status SyncLog();

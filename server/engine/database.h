@@ -121,7 +121,21 @@ class Database {
   // InvalidArgument for a name that cannot be one; else as Snapshots says.
   absl::StatusOr<SnapshotManifest> ReadSnapshot(const std::string& name) const;
   absl::StatusOr<SnapshotCheck> VerifySnapshot(const std::string& name) const;
+  // With it what an unfinished upload of that name has brought.
   absl::Status RemoveSnapshot(const std::string& name);
+
+  // A snapshot's way to another machine and back (database_transfer.cc). InvalidArgument for a name
+  // that cannot be one, and for more than kSnapshotChunkBytesMax; else errors as of Snapshots and
+  // SnapshotUploads. `manifest` is the text of one; a `name` that is not empty takes the place of
+  // its own. InvalidArgument when it is damaged; ResourceExhausted above kSnapshotsMax.
+  absl::StatusOr<std::string> ReadSnapshotChunk(const std::string& name, const std::string& path,
+                                                uint64_t offset, uint64_t length) const;
+  absl::StatusOr<SnapshotUpload> BeginSnapshotUpload(const std::string& name,
+                                                     const std::string& manifest);
+  absl::StatusOr<uint64_t> WriteSnapshotChunk(const std::string& name, const std::string& path,
+                                              uint64_t offset, std::string_view bytes);
+  absl::StatusOr<SnapshotManifest> FinishSnapshotUpload(const std::string& name);
+  absl::StatusOr<std::vector<SnapshotUpload>> ListSnapshotUploads() const;
 
   // Copies collections of a snapshot, verified first, into new ones that nobody sees, fills their
   // indexes, and publishes them all at once; until then, and on every error, what is there stays.
@@ -166,6 +180,7 @@ class Database {
   void ReopenCollectionsOf(const std::string& model_name);
   size_t LoadThreads() const;
   SnapshotScheduler::Actions SnapshotActions();
+  absl::Status CheckSnapshotCount(const std::string& name) const;
 
   // Constant after construction.
   const std::unique_ptr<Store> store_;

@@ -25,13 +25,7 @@ absl::StatusOr<SnapshotManifest> Database::CreateSnapshot(const std::string& nam
   const auto now = std::chrono::system_clock::now();
   const std::string chosen = name.empty() ? NameOfTime(now) : name;
   if (absl::Status s = CheckSnapshotName(chosen); !s.ok()) return s;
-  const auto names = store_->snapshots().Names();
-  if (!names.ok()) return names.status();
-  if (names->size() >= kSnapshotsMax) {
-    return absl::ResourceExhaustedError(
-        fmt::format("there are {} snapshots; at most {} are allowed: delete one", names->size(),
-                    kSnapshotsMax));
-  }
+  if (absl::Status s = CheckSnapshotCount(chosen); !s.ok()) return s;
   const Stopwatch watch;
   const auto created_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
@@ -58,7 +52,11 @@ absl::StatusOr<SnapshotCheck> Database::VerifySnapshot(const std::string& name) 
 
 absl::Status Database::RemoveSnapshot(const std::string& name) {
   if (absl::Status s = CheckSnapshotName(name); !s.ok()) return s;
-  return store_->RemoveSnapshot(name);
+  const absl::Status removed = store_->RemoveSnapshot(name);
+  if (!removed.ok() && removed.code() != absl::StatusCode::kNotFound) return removed;
+  const absl::Status upload_removed = store_->snapshot_uploads().Remove(name);
+  const bool had_no_upload = upload_removed.code() == absl::StatusCode::kNotFound;
+  return had_no_upload ? removed : upload_removed;
 }
 
 SnapshotScheduler::Actions Database::SnapshotActions() {

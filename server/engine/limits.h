@@ -65,6 +65,7 @@ inline constexpr size_t kIngestStreamsMax = 256;
 inline constexpr size_t kModelsMax = 8;
 inline constexpr size_t kSnapshotsMax = 1'000;
 inline constexpr size_t kSnapshotNameBytesMax = 64;
+inline constexpr uint64_t kSnapshotChunkBytesMax = 4ull << 20;
 inline constexpr size_t kPromptBytesLimit = 4'096;  // Of a collection's prompt.
 // Of one Embed call that wants vectors of tokens: 16 MiB at 1,024 floats each.
 inline constexpr size_t kTokenVectorsMax = 4'096;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "server/engine/version.h"
@@ -56,6 +57,10 @@ v1::Limits LimitsOf(const RpcOptions& options) {
   limits.set_encoder_queued_bytes_max(kEncoderQueuedBytesMax);
   limits.set_models_max(kModelsMax);
   limits.set_snapshots_max(kSnapshotsMax);
+  // Beside the bytes a message names their file.
+  limits.set_snapshot_chunk_bytes_max(
+      std::min(kSnapshotChunkBytesMax, options.message_bytes_max / 2));
+  limits.set_snapshot_uploads_max(kSnapshotUploadsMax);
   limits.set_prompt_bytes_max(kPromptBytesLimit);
   limits.set_token_vectors_max(kTokenVectorsMax);
   limits.set_memory_bytes_max(options.memory_bytes_max);
@@ -260,6 +265,11 @@ grpc::ServerUnaryReactor* AdminService::ListSnapshots(grpc::CallbackServerContex
         if (!snapshots.ok()) return snapshots.status();
         v1::ListSnapshotsResponse proto;
         for (const auto& snapshot : *snapshots) ToProto(snapshot, *proto.add_snapshots());
+        const auto uploads = runtime_.database.ListSnapshotUploads();
+        if (!uploads.ok()) return uploads.status();
+        for (const auto& upload : *uploads) {
+          ToProto(upload, /*with_files=*/false, *proto.add_uploads());
+        }
         return proto;
       });
 }

@@ -6,6 +6,13 @@
 
 namespace simile {
 
+using RawTransferService = v1::AdminService::WithRawCallbackMethod_GetSnapshotManifest<
+    v1::AdminService::WithRawCallbackMethod_ReadSnapshotChunk<
+        v1::AdminService::WithRawCallbackMethod_BeginSnapshotUpload<
+            v1::AdminService::WithRawCallbackMethod_WriteSnapshotChunk<
+                v1::AdminService::WithRawCallbackMethod_FinishSnapshotUpload<
+                    v1::AdminService::Service>>>>>;
+
 using RawAdminService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
     v1::AdminService::WithRawCallbackMethod_GetStats<
         v1::AdminService::WithRawCallbackMethod_LoadModel<
@@ -17,7 +24,7 @@ using RawAdminService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
                                 v1::AdminService::WithRawCallbackMethod_DeleteSnapshot<
                                     v1::AdminService::WithRawCallbackMethod_RestoreSnapshot<
                                         v1::AdminService::WithRawCallbackMethod_VerifyData<
-                                            v1::AdminService::Service>>>>>>>>>>>;
+                                            RawTransferService>>>>>>>>>>>;
 
 // simile.v1.AdminService on the admin pool.
 class AdminService final : public RawAdminService {
@@ -57,6 +64,22 @@ class AdminService final : public RawAdminService {
   grpc::ServerUnaryReactor* VerifyData(grpc::CallbackServerContext* context,
                                        const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override;
+  // snapshot_transfer.cc
+  grpc::ServerUnaryReactor* GetSnapshotManifest(grpc::CallbackServerContext* context,
+                                                const grpc::ByteBuffer* request,
+                                                grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ReadSnapshotChunk(grpc::CallbackServerContext* context,
+                                              const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* BeginSnapshotUpload(grpc::CallbackServerContext* context,
+                                                const grpc::ByteBuffer* request,
+                                                grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* WriteSnapshotChunk(grpc::CallbackServerContext* context,
+                                               const grpc::ByteBuffer* request,
+                                               grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* FinishSnapshotUpload(grpc::CallbackServerContext* context,
+                                                 const grpc::ByteBuffer* request,
+                                                 grpc::ByteBuffer* response) override;
 
  private:
   RpcRuntime& runtime_;

@@ -22,11 +22,25 @@ void ToProto(const SnapshotManifest& manifest, bool with_files, v1::Snapshot& pr
     collection.set_model_fingerprint(one.model_fingerprint);
   }
   if (!with_files) return;
-  for (const SnapshotFile& one : manifest.files) {
-    v1::SnapshotFile& file = *proto.add_files();
-    file.set_path(one.path);
-    file.set_bytes(one.bytes);
-    file.set_sha256(one.sha256);
+  for (const SnapshotFile& file : manifest.files) ToProto(file, *proto.add_files());
+}
+
+void ToProto(const SnapshotFile& file, v1::SnapshotFile& proto) {
+  proto.set_path(file.path);
+  proto.set_bytes(file.bytes);
+  proto.set_sha256(file.sha256);
+}
+
+void ToProto(const SnapshotUpload& upload, bool with_files, v1::SnapshotUpload& proto) {
+  proto.set_name(upload.manifest.name);
+  proto.set_bytes(upload.manifest.bytes());
+  proto.set_bytes_held(upload.total_bytes_held());
+  proto.set_finished(upload.is_finished);
+  if (!with_files) return;
+  for (size_t at = 0; at < upload.manifest.files.size(); ++at) {
+    v1::SnapshotUploadFile& file = *proto.add_files();
+    ToProto(upload.manifest.files[at], *file.mutable_file());
+    file.set_bytes_held(upload.bytes_held[at]);
   }
 }
 
