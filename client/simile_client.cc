@@ -237,6 +237,38 @@ absl::StatusOr<v1::RestoreSnapshotResponse> Client::RestoreSnapshot(
                       Repeat::kIfRefused);
 }
 
+absl::StatusOr<v1::SnapshotManifestText> Client::GetSnapshotManifest(const std::string& name) {
+  v1::GetSnapshotManifestRequest request;
+  request.set_name(name);
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::GetSnapshotManifest, request,
+                      Repeat::kSafely);
+}
+
+absl::StatusOr<v1::SnapshotChunk> Client::ReadSnapshotChunk(
+    const v1::ReadSnapshotChunkRequest& request) {
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::ReadSnapshotChunk, request,
+                      Repeat::kSafely);
+}
+
+absl::StatusOr<v1::SnapshotUpload> Client::BeginSnapshotUpload(
+    const v1::BeginSnapshotUploadRequest& request) {
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::BeginSnapshotUpload, request,
+                      Repeat::kSafely);
+}
+
+absl::StatusOr<v1::WriteSnapshotChunkResponse> Client::WriteSnapshotChunk(
+    const v1::WriteSnapshotChunkRequest& request) {
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::WriteSnapshotChunk, request,
+                      Repeat::kSafely);
+}
+
+absl::StatusOr<v1::Snapshot> Client::FinishSnapshotUpload(const std::string& name) {
+  v1::FinishSnapshotUploadRequest request;
+  request.set_name(name);
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::FinishSnapshotUpload, request,
+                      Repeat::kIfRefused);
+}
+
 absl::StatusOr<v1::ServerStats> Client::GetStats() {
   return state_->Call(*state_->admin, &v1::AdminService::Stub::GetStats, v1::GetStatsRequest(),
                       Repeat::kSafely);

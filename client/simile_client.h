@@ -27,9 +27,9 @@ struct ClientOptions {
 // A call that the server refused with a time to try again (RetryInfo, with any code) has done
 // nothing and is repeated after that time. After UNAVAILABLE without such a time it is repeated
 // after a growing pause, but never CreateCollection, DeleteCollection, LoadModel, UnloadModel,
-// CreateSnapshot, DeleteSnapshot or RestoreSnapshot, and UpsertDocuments only when every document
-// has an id. A request above 64 MiB is RESOURCE_EXHAUSTED without asking the server, whatever the
-// server allows.
+// CreateSnapshot, DeleteSnapshot, RestoreSnapshot or FinishSnapshotUpload, and UpsertDocuments only
+// when every document has an id. A request above 64 MiB is RESOURCE_EXHAUSTED without asking the
+// server, whatever the server allows.
 //
 // Thread safety: all methods may be called together. Connects at the first call.
 class Client {
@@ -86,6 +86,20 @@ class Client {
 
   // One page; an empty token for the first.
   absl::StatusOr<v1::VerifyDataResponse> VerifyData(const std::string& page_token);
+
+  // A snapshot's way to another machine and back, file by file. Chunks have at most
+  // Limits.snapshot_chunk_bytes_max bytes; their CRC-32C is for the caller to make and to compare.
+  // After an interruption the way goes on where the copy ends: of what was downloaded the caller
+  // knows it, of what was uploaded BeginSnapshotUpload tells. `simile snapshot download` and
+  // `upload` are made of these.
+  absl::StatusOr<v1::SnapshotManifestText> GetSnapshotManifest(const std::string& name);
+  absl::StatusOr<v1::SnapshotChunk> ReadSnapshotChunk(const v1::ReadSnapshotChunkRequest& request);
+  absl::StatusOr<v1::SnapshotUpload> BeginSnapshotUpload(
+      const v1::BeginSnapshotUploadRequest& request);
+  absl::StatusOr<v1::WriteSnapshotChunkResponse> WriteSnapshotChunk(
+      const v1::WriteSnapshotChunkRequest& request);
+  // Not repeated when nobody knows whether it was done: ask BeginSnapshotUpload.
+  absl::StatusOr<v1::Snapshot> FinishSnapshotUpload(const std::string& name);
 
   // True when the server says that it serves. Never repeated.
   absl::StatusOr<bool> IsServing();

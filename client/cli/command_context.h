@@ -72,6 +72,10 @@ void AddSearchCommand(CLI::App& app, CommandContext& context);
 void AddEncoderCommands(CLI::App& app, CommandContext& context);
 void AddModelCommands(CLI::App& app, CommandContext& context);
 
+// Those of `simile snapshot` that copy files.
+void AddSnapshotDownload(CLI::App& group, CommandContext& context);
+void AddSnapshotUpload(CLI::App& group, CommandContext& context);
+
 }  // namespace simile::cli
 
 #endif  // SIMILE_CLIENT_CLI_COMMAND_CONTEXT_H_

@@ -33,27 +33,46 @@ double Progress::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
+std::string Progress::ShareAndTimeLeft(uint64_t bytes) const {
+  if (bytes_total_ == 0 || bytes == 0) return "";
+  const double elapsed = std::max(seconds(), 1e-3);
+  const double share =
+      std::min(1.0, static_cast<double>(bytes) / static_cast<double>(bytes_total_));
+  return fmt::format(", {:.0f} %, {:.0f} s left", 100 * share, elapsed * (1 - share) / share);
+}
+
 std::string Progress::Line(uint64_t documents, uint64_t bytes_read) const {
   const double elapsed = std::max(seconds(), 1e-3);
-  std::string line =
-      fmt::format("{} documents, {:.0f}/s", documents, static_cast<double>(documents) / elapsed);
-  if (bytes_total_ == 0 || bytes_read == 0) return line;
-  const double share =
-      std::min(1.0, static_cast<double>(bytes_read) / static_cast<double>(bytes_total_));
-  return line +
-         fmt::format(", {:.0f} %, {:.0f} s left", 100 * share, elapsed * (1 - share) / share);
+  return fmt::format("{} documents, {:.0f}/s", documents,
+                     static_cast<double>(documents) / elapsed) +
+         ShareAndTimeLeft(bytes_read);
+}
+
+bool Progress::IsDue() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_) return false;
+  next_ = now + (on_terminal_ ? kOnTerminal : kElsewhere);
+  return true;
+}
+
+void Progress::Show(const std::string& line) {
+  if (on_terminal_) {
+    std::cerr << "\r\033[K" << line << std::flush;
+    line_is_open_ = true;
+  } else {
+    std::cerr << line << "\n";
+  }
 }
 
 void Progress::Update(uint64_t documents, uint64_t bytes_read) {
-  const auto now = std::chrono::steady_clock::now();
-  if (now < next_) return;
-  next_ = now + (on_terminal_ ? kOnTerminal : kElsewhere);
-  if (on_terminal_) {
-    std::cerr << "\r\033[K" << Line(documents, bytes_read) << std::flush;
-    line_is_open_ = true;
-  } else {
-    std::cerr << Line(documents, bytes_read) << "\n";
-  }
+  if (IsDue()) Show(Line(documents, bytes_read));
+}
+
+void Progress::UpdateBytes(uint64_t bytes) {
+  if (!IsDue()) return;
+  Show(fmt::format("{} of {} MB, {:.0f} MB/s", bytes / 1'000'000, bytes_total_ / 1'000'000,
+                   static_cast<double>(bytes) / 1e6 / std::max(seconds(), 1e-3)) +
+       ShareAndTimeLeft(bytes));
 }
 
 void Progress::Finish() {

@@ -7,8 +7,8 @@
 
 namespace simile::cli {
 
-// How far an import has come, on standard error: one line that renews itself on a terminal, a line
-// now and then elsewhere.
+// How far an import or a transfer has come, on standard error: one line that renews itself on a
+// terminal, a line now and then elsewhere.
 //
 // Thread safety: none.
 class Progress {
@@ -19,13 +19,20 @@ class Progress {
   // Shows the state if the last time was long enough ago.
   void Update(uint64_t documents, uint64_t bytes_read);
 
+  // The same of a transfer that has no documents to count.
+  void UpdateBytes(uint64_t bytes);
+
   // Ends the renewed line.
   void Finish();
 
   double seconds() const;
 
  private:
+  // True when it is time to show the state again.
+  bool IsDue();
+  void Show(const std::string& line);
   std::string Line(uint64_t documents, uint64_t bytes_read) const;
+  std::string ShareAndTimeLeft(uint64_t bytes) const;
 
   const uint64_t bytes_total_;
   const bool on_terminal_;

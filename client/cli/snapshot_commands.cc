@@ -57,6 +57,10 @@ int List(CommandContext& context) {
   for (const v1::Snapshot& snapshot : snapshots->snapshots()) {
     output.Add(SnapshotJson(snapshot, false));
   }
+  for (const v1::SnapshotUpload& upload : snapshots->uploads()) {
+    CommandContext::Say(fmt::format("the upload of '{}' is not finished: {} of {} bytes are there",
+                                    upload.name(), upload.bytes_held(), upload.bytes()));
+  }
   return kExitOk;
 }
 
@@ -162,8 +166,10 @@ void AddSnapshotCommands(CLI::App& app, CommandContext& context) {
   add("show", "what one holds, file by file", Show);
   add("verify", "read every file of one and compare its SHA-256; exit code 1 when it is damaged",
       Verify);
-  add("delete", "remove one", Delete);
+  add("delete", "remove one, also an upload that is not finished", Delete);
   AddRestoreCommand(*group, context);
+  AddSnapshotDownload(*group, context);
+  AddSnapshotUpload(*group, context);
 }
 
 }  // namespace simile::cli

@@ -27,7 +27,7 @@ const std::vector<FolderRule>& FolderRules() {
       {"server/rpc/", {"base/", "server/engine/", "storage/", "filter/", "index/", "embedder/"}},
       {"server/",
        {"base/", "server/rpc/", "server/engine/", "storage/", "filter/", "index/", "embedder/"}},
-      {"client/cli/", {"client/"}},
+      {"client/cli/", {"base/", "client/"}},
       {"client/", {}},
   };
   return rules;

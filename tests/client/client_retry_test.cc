@@ -93,6 +93,11 @@ TEST_F(ClientRetryTest, OnlyCallsThatMayBeDoneTwiceAreRepeatedWhenNobodyKnowsWhe
       {"ListModels", 2, [&] { return client_->ListModels().status(); }},
       {"GetServerInfo", 2, [&] { return client_->GetServerInfo().status(); }},
       {"GetStats", 2, [&] { return client_->GetStats().status(); }},
+      {"GetSnapshotManifest", 2, [&] { return client_->GetSnapshotManifest("a").status(); }},
+      {"ReadSnapshotChunk", 2, [&] { return client_->ReadSnapshotChunk({}).status(); }},
+      {"BeginSnapshotUpload", 2, [&] { return client_->BeginSnapshotUpload({}).status(); }},
+      {"WriteSnapshotChunk", 2, [&] { return client_->WriteSnapshotChunk({}).status(); }},
+      {"FinishSnapshotUpload", 1, [&] { return client_->FinishSnapshotUpload("a").status(); }},
       {"Check", 1, [&] { return client_->IsServing().status(); }}};
   for (const Method& method : methods) {
     service_.Script({kGone});
