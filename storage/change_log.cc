@@ -71,7 +71,7 @@ absl::Status ChangeLog::Forget(uint32_t collection_id, uint64_t through_sequence
                     ChangesKey(collection_id, through_sequence + 1));
   batch.Put(files_.changes(), ChangesKey(collection_id, kForgottenAt),
             EncodeChangesForgotten(through_sequence));
-  return FromRocksDb(files_.db().Write(rocksdb::WriteOptions(), &batch), "forgetting changes");
+  return FromRocksDb(files_.Write(rocksdb::WriteOptions(), &batch), "forgetting changes");
 }
 
 }  // namespace simile

@@ -86,7 +86,9 @@ void CollectionReaper::ForgetOldSessions() {
   for (found->SeekToFirst(); found->Valid(); found->Next()) {
     const auto progress = DecodeIngestProgress(found->value().ToStringView());
     if (progress.ok() && now - progress->updated_unix_s > kSessionLifeSeconds) {
-      files_.db().Delete(rocksdb::WriteOptions(), files_.sessions(), found->key());
+      rocksdb::WriteBatch batch;
+      batch.Delete(files_.sessions(), found->key());
+      files_.Write(rocksdb::WriteOptions(), &batch).PermitUncheckedError();
     }
   }
 }
@@ -99,10 +101,12 @@ void CollectionReaper::RemoveData(uint32_t collection_id) {
     if (family == files_.meta()) continue;
     // Whole files go at once, what is left at the edges by a tombstone. An error leaves the
     // `dropped/` key, so the next start tries again.
+    rocksdb::WriteBatch batch;
+    batch.DeleteRange(family, first_slice, end_slice);
     if (!rocksdb::DeleteFilesInRange(&files_.db(), family, &first_slice, &end_slice,
                                      /*include_end=*/false)
              .ok() ||
-        !files_.db().DeleteRange(rocksdb::WriteOptions(), family, first_slice, end_slice).ok()) {
+        !files_.Write(rocksdb::WriteOptions(), &batch).ok()) {
       return;
     }
     KillPoint("reaper.between-families");
@@ -112,7 +116,9 @@ void CollectionReaper::RemoveData(uint32_t collection_id) {
   std::filesystem::remove_all(DerivedDirectory(derived_path_, collection_id), error);
   if (error) return;
   KillPoint("reaper.before-forgetting");
-  files_.db().Delete(rocksdb::WriteOptions(), files_.meta(), DroppedKey(collection_id));
+  rocksdb::WriteBatch batch;
+  batch.Delete(files_.meta(), DroppedKey(collection_id));
+  files_.Write(rocksdb::WriteOptions(), &batch).PermitUncheckedError();
 }
 
 }  // namespace simile

@@ -192,7 +192,7 @@ rocksdb::Status CommitBatch::Write(bool sync) {
   batch_.Put(files_.meta(), rocksdb::Slice(kStoreStateKey), EncodeStoreState(state_));
   rocksdb::WriteOptions options;
   options.sync = sync;
-  return files_.db().Write(options, &batch_);
+  return files_.Write(options, &batch_);
 }
 
 void CommitBatch::Publish(Catalog& catalog) const {

@@ -93,11 +93,10 @@ void Committer::Commit(const Group& group) {
   const rocksdb::Status written = batch.Write(sync);
   KillPoint("commit.after-write");
   if (!written.ok()) {
-    // What the log holds now is unknown until it is read again, so nothing more is acknowledged.
     absl::Status failure = FromRocksDb(written, "writing a batch");
     // DataLoss would say that the records of these collections are damaged.
     if (absl::IsDataLoss(failure)) failure = absl::InternalError(failure.message());
-    failure_ = std::string(failure.message());
+    NoteFailure(failure);
     for (Waiting* waiting : group) {
       if (waiting->result.ok()) waiting->result = failure;
     }
@@ -119,20 +118,24 @@ absl::Status Committer::CheckSpace(const WriteRequest& request) {
 }
 
 absl::Status Committer::CheckNotFailed() {
-  if (failure_.empty()) return absl::OkStatus();
+  if (!files_.has_failed()) return absl::OkStatus();
   return absl::UnavailableError(fmt::format(
       "the store takes no writes since one failed ({}): see to the disk and restart the server",
-      failure_));
+      failure_.empty() ? "in the background" : failure_));
+}
+
+void Committer::NoteFailure(const absl::Status& failure) {
+  if (failure_.empty() && files_.has_failed()) failure_ = std::string(failure.message());
 }
 
 absl::Status Committer::WriteMeta(rocksdb::WriteBatch& batch) {
   if (absl::Status s = CheckNotFailed(); !s.ok()) return s;
   rocksdb::WriteOptions options;
   options.sync = true;
-  const rocksdb::Status written = files_.db().Write(options, &batch);
+  const rocksdb::Status written = files_.Write(options, &batch);
   if (written.ok()) return absl::OkStatus();
   const absl::Status failure = FromRocksDb(written, "writing the catalog");
-  failure_ = std::string(failure.message());
+  NoteFailure(failure);
   return failure;
 }
 

@@ -59,7 +59,10 @@ class Committer {
   absl::Status CheckSpace(const WriteRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void PutDropped(uint32_t collection_id, rocksdb::WriteBatch& batch);
   absl::Status WriteMeta(rocksdb::WriteBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // What the log holds after a failed write is unknown until it is read again, so nothing more is
+  // acknowledged.
   absl::Status CheckNotFailed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void NoteFailure(const absl::Status& failure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   const DatabaseFiles& files_;
   Catalog& catalog_;
@@ -67,7 +70,7 @@ class Committer {
   // Whoever writes to RocksDB holds it: the leading writer, or a change of the catalog.
   storage_internal::Mutex write_mutex_;
   FreeSpaceGuard guard_ ABSL_GUARDED_BY(write_mutex_);
-  std::string failure_ ABSL_GUARDED_BY(write_mutex_);  // Why nothing is written any more.
+  std::string failure_ ABSL_GUARDED_BY(write_mutex_);  // Why, when it was here.
 
   storage_internal::Mutex queue_mutex_;
   std::deque<Waiting*> waiting_ ABSL_GUARDED_BY(queue_mutex_);  // The first one leads.

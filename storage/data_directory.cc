@@ -127,8 +127,9 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Lock(const std::st
                     path, holder.empty() ? "unknown" : holder));
   }
   const std::string holder = std::to_string(getpid()) + "\n";
-  if (ftruncate(lock, 0) != 0 ||
-      pwrite(lock, holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size())) {
+  // Written over what is there before it is cut, so that it takes no new block of a full disk.
+  if (pwrite(lock, holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size()) ||
+      ftruncate(lock, static_cast<off_t>(holder.size())) != 0) {
     return FileSystemError("writing " + lock_path, errno);
   }
   return directory;

@@ -1,6 +1,7 @@
 #include "storage/database_files.h"
 
 #include <rocksdb/convenience.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -32,6 +33,28 @@ class SilentLog final : public rocksdb::Logger {
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
+// RocksDB resumes by itself when there is space again. Not behind a log that failed: it would write
+// to that log once more, which an assertion does not allow, and acknowledge what may be lost.
+class ResumePolicy final : public rocksdb::EventListener {
+ public:
+  explicit ResumePolicy(std::shared_ptr<const DatabaseFileSystem> file_system)
+      : file_system_(std::move(file_system)) {}
+
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status /*error*/,
+                            bool* resume) override {
+    const bool is_of_log = reason == rocksdb::BackgroundErrorReason::kWriteCallback;
+    if (is_of_log || file_system_->has_failed()) *resume = false;
+  }
+
+ private:
+  const std::shared_ptr<const DatabaseFileSystem> file_system_;
+};
+
+rocksdb::Status NoMoreWrites() {
+  return rocksdb::Status::TryAgain(
+      "a write or a sync failed before: see to the disk and restart the server");
+}
+
 rocksdb::DBOptions DatabaseOptionsOf(DamagePolicy policy) {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
@@ -48,6 +71,7 @@ rocksdb::DBOptions DatabaseOptionsOf(DamagePolicy policy) {
       std::max(2, static_cast<int>(std::thread::hardware_concurrency() / 2));
   options.keep_log_file_num = 4;
   options.max_log_file_size = kInfoLogBytesMax;
+  options.max_bgerror_resume_count = 0;
   return options;
 }
 
@@ -76,7 +100,8 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const StoreO
 
 absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::Open(const std::string& path,
                                                                    const StoreOptions& options,
-                                                                   DamagePolicy policy) {
+                                                                   DamagePolicy policy,
+                                                                   Ballast* ballast) {
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const char* name : kFamilyNames) {
@@ -85,14 +110,25 @@ absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::Open(const std::st
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* raw = nullptr;
-  const auto damage = std::make_shared<CompactionDamage>();
+  Surroundings surroundings;
+  surroundings.file_system = std::make_shared<DatabaseFileSystem>(
+      options.file_system != nullptr ? options.file_system : rocksdb::FileSystem::Default(), path,
+      ballast);
+  surroundings.env = rocksdb::NewCompositeEnv(surroundings.file_system);
   rocksdb::DBOptions database_options = DatabaseOptionsOf(policy);
-  database_options.listeners.push_back(damage);
+  database_options.env = surroundings.env.get();
+  database_options.listeners = {surroundings.damage,
+                                std::make_shared<ResumePolicy>(surroundings.file_system)};
   const rocksdb::Status opened =
       rocksdb::DB::Open(database_options, path, families, &handles, &raw);
   if (!opened.ok()) return FromRocksDb(opened, "opening the database " + path);
+  std::optional<FreeSpaceGuard> guard;
+  if (ballast != nullptr) {
+    guard.emplace(options.data_directory, options.free_disk_bytes_min, *ballast);
+  }
   return std::unique_ptr<DatabaseFiles>(
-      new DatabaseFiles(std::unique_ptr<rocksdb::DB>(raw), std::move(handles), damage));
+      new DatabaseFiles(std::unique_ptr<rocksdb::DB>(raw), std::move(handles),
+                        std::move(surroundings), std::move(guard)));
 }
 
 absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::OpenReadOnly(const std::string& path,
@@ -112,7 +148,41 @@ absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::OpenReadOnly(const
       rocksdb::DB::OpenForReadOnly(options, path, families, &handles, &raw);
   if (!opened.ok()) return FromRocksDb(opened, "opening the database " + path);
   return std::unique_ptr<DatabaseFiles>(new DatabaseFiles(
-      std::unique_ptr<rocksdb::DB>(raw), std::move(handles), std::make_shared<CompactionDamage>()));
+      std::unique_ptr<rocksdb::DB>(raw), std::move(handles), Surroundings{}, std::nullopt));
+}
+
+rocksdb::Status DatabaseFiles::Write(const rocksdb::WriteOptions& options,
+                                     rocksdb::WriteBatch* batch) const {
+  storage_internal::MutexLock lock(write_mutex_);
+  if (has_failed()) return NoMoreWrites();
+  if (guard_.has_value()) {
+    if (const absl::Status s = guard_->CheckRemoval(); !s.ok()) {
+      return rocksdb::Status::NoSpace(std::string(s.message()));
+    }
+  }
+  const uint64_t appends_before = surroundings_.file_system->log_appends();
+  rocksdb::Status written = db_->Write(options, batch);
+  if (written.ok()) return written;
+  // RocksDB goes on by itself once there is space, and the log knows nothing of this write.
+  const bool is_untouched = written.IsNoSpace() &&
+                            surroundings_.file_system->log_appends() == appends_before &&
+                            written.severity() < rocksdb::Status::kFatalError;
+  if (!is_untouched) has_failed_ = true;
+  return written;
+}
+
+rocksdb::Status DatabaseFiles::SyncLog() const {
+  // Not beside a write: should that fail, syncing its log again would end the process.
+  storage_internal::MutexLock lock(write_mutex_);
+  if (has_failed()) return NoMoreWrites();
+  rocksdb::Status synced = db_->SyncWAL();
+  if (!synced.ok()) has_failed_ = true;
+  return synced;
+}
+
+bool DatabaseFiles::has_failed() const {
+  return has_failed_ ||
+         (surroundings_.file_system != nullptr && surroundings_.file_system->has_failed());
 }
 
 absl::Status DatabaseFiles::RebuildManifest(const std::string& path) {
@@ -127,6 +197,8 @@ absl::Status DatabaseFiles::RebuildManifest(const std::string& path) {
 }
 
 absl::Status DatabaseFiles::LinkTo(const std::string& path) const {
+  // Flushing would wait for what never comes.
+  if (has_failed()) return FromRocksDb(NoMoreWrites(), "linking the database to " + path);
   rocksdb::Checkpoint* raw = nullptr;
   rocksdb::Status s = rocksdb::Checkpoint::Create(db_.get(), &raw);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
@@ -137,11 +209,14 @@ absl::Status DatabaseFiles::LinkTo(const std::string& path) const {
 
 DatabaseFiles::DatabaseFiles(std::unique_ptr<rocksdb::DB> db,
                              std::vector<rocksdb::ColumnFamilyHandle*> handles,
-                             std::shared_ptr<CompactionDamage> damage)
-    : damage_(std::move(damage)), db_(std::move(db)), handles_(std::move(handles)) {}
+                             Surroundings surroundings, std::optional<FreeSpaceGuard> guard)
+    : surroundings_(std::move(surroundings)),
+      guard_(std::move(guard)),
+      db_(std::move(db)),
+      handles_(std::move(handles)) {}
 
 void DatabaseFiles::StopCompactionsIfDamaged() const {
-  if (!damage_->TakeMet()) return;
+  if (!surroundings_.damage->TakeMet()) return;
   for (rocksdb::ColumnFamilyHandle* handle : handles_) {
     // One that cannot be told goes on trying, which harms nobody soon.
     db_->SetOptions(handle, {{"disable_auto_compactions", "true"}}).PermitUncheckedError();
@@ -149,7 +224,7 @@ void DatabaseFiles::StopCompactionsIfDamaged() const {
 }
 
 DatabaseFiles::~DatabaseFiles() {
-  db_->SyncWAL();
+  if (surroundings_.file_system != nullptr) SyncLog().PermitUncheckedError();
   rocksdb::CancelAllBackgroundWork(db_.get(), /*wait=*/true);
   for (rocksdb::ColumnFamilyHandle* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
   db_->Close();

@@ -3,12 +3,18 @@
 
 #include <rocksdb/db.h>
 
+#include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "storage/ballast.h"
 #include "storage/compaction_damage.h"
+#include "storage/database_file_system.h"
+#include "storage/free_space_guard.h"
+#include "storage/mutex.h"
 #include "storage/store.h"
 
 namespace simile {
@@ -29,10 +35,13 @@ enum class DamagePolicy {
 // Thread safety: as RocksDB's: everything may be called together.
 class DatabaseFiles {
  public:
-  // Opens or creates the database at `path` with the options of storage/README.md.
+  // Opens or creates the database at `path` with the options of storage/README.md. `ballast` is
+  // given up when the disk is full, and without it next to no space is enough to refuse a write; it
+  // may be null, and lives longer.
   static absl::StatusOr<std::unique_ptr<DatabaseFiles>> Open(const std::string& path,
                                                              const StoreOptions& options,
-                                                             DamagePolicy policy = {});
+                                                             DamagePolicy policy = {},
+                                                             Ballast* ballast = nullptr);
 
   // To look at, without writing anything. Errors as of Open.
   static absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenReadOnly(const std::string& path,
@@ -42,6 +51,17 @@ class DatabaseFiles {
   // cannot be opened, go to `path`/lost. All tables are in level 0 then, in no order that reads
   // could rely on: compact before reading by key.
   static absl::Status RebuildManifest(const std::string& path);
+
+  // The one way to write. NoSpace when there is next to none; later ones may be good. After a write
+  // or a sync that failed nothing more is written until the next opening: TryAgain. One after the
+  // other.
+  rocksdb::Status Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch) const;
+
+  // What was written survives a power cut when this returns.
+  rocksdb::Status SyncLog() const;
+
+  // Whether the database takes no writes any more.
+  bool has_failed() const;
 
   // A copy of the database, of one moment, in a new directory on the same file system: files are
   // linked where they do not change. Reads and writes go on. Not yet synced.
@@ -70,10 +90,20 @@ class DatabaseFiles {
                                   const rocksdb::Snapshot* snapshot = nullptr) const;
 
  private:
-  DatabaseFiles(std::unique_ptr<rocksdb::DB> db, std::vector<rocksdb::ColumnFamilyHandle*> handles,
-                std::shared_ptr<CompactionDamage> damage);
+  // What there is before the database is open.
+  struct Surroundings {
+    std::shared_ptr<CompactionDamage> damage = std::make_shared<CompactionDamage>();
+    std::shared_ptr<DatabaseFileSystem> file_system;  // Null when it is only looked at.
+    std::unique_ptr<rocksdb::Env> env;
+  };
 
-  const std::shared_ptr<CompactionDamage> damage_;
+  DatabaseFiles(std::unique_ptr<rocksdb::DB> db, std::vector<rocksdb::ColumnFamilyHandle*> handles,
+                Surroundings surroundings, std::optional<FreeSpaceGuard> guard);
+
+  const Surroundings surroundings_;
+  mutable storage_internal::Mutex write_mutex_;
+  mutable std::optional<FreeSpaceGuard> guard_ ABSL_GUARDED_BY(write_mutex_);
+  mutable std::atomic<bool> has_failed_{false};
   std::unique_ptr<rocksdb::DB> db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // Owned by db_.
 };

@@ -12,6 +12,7 @@
 #include "base/durable_file.h"
 #include "base/kill_point.h"
 #include "fmt/format.h"
+#include "storage/ballast.h"
 #include "storage/catalog.h"
 #include "storage/catalog_codec.h"
 #include "storage/change_log.h"
@@ -28,6 +29,12 @@
 
 namespace simile {
 namespace {
+
+// Of each of the two files. Enough for a few memtables of the usual size; less on small disks.
+uint64_t BallastBytes(const StoreOptions& options) {
+  constexpr uint64_t kBallastBytesMax = 64ull << 20;
+  return std::min(options.free_disk_bytes_min / 4, kBallastBytesMax);
+}
 
 // The reaper removes whole files, which no snapshot holds. So what a read found is worth nothing
 // when the collection was dropped meanwhile, be it an error or half of the documents.
@@ -70,15 +77,16 @@ absl::Status CheckCurrent(const std::string& path) {
 // damage would not be seen.
 absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenFiles(const std::string& path,
                                                          const StoreOptions& options,
+                                                         Ballast& ballast,
                                                          std::vector<DamagedFile>& damaged) {
   if (absl::Status s = CheckCurrent(path); !s.ok()) return s;
-  auto strict = DatabaseFiles::Open(path, options);
+  auto strict = DatabaseFiles::Open(path, options, DamagePolicy::kRefuse, &ballast);
   if (strict.ok() || strict.status().code() != absl::StatusCode::kDataLoss) return strict;
   if (const std::vector<DamagedFile> logs = FindDamagedLogs(path); !logs.empty()) {
     return Refused(strict.status(),
                    fmt::format(" ({} is damaged: {})", logs.front().path, logs.front().reason));
   }
-  auto around = DatabaseFiles::Open(path, options, DamagePolicy::kServeAround);
+  auto around = DatabaseFiles::Open(path, options, DamagePolicy::kServeAround, &ballast);
   if (!around.ok()) return Refused(strict.status(), "");
   const auto catalog = Catalog::Load(**around);
   if (!catalog.ok()) return Refused(strict.status(), "");
@@ -94,19 +102,21 @@ absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenFiles(const std::string& path
 // The parts, in the order they need each other.
 class Store::State {
  public:
-  State(std::unique_ptr<DataDirectory> opened_directory,
+  State(std::unique_ptr<DataDirectory> opened_directory, std::unique_ptr<Ballast> opened_ballast,
         std::unique_ptr<DatabaseFiles> opened_files, std::unique_ptr<Catalog> loaded_catalog,
         uint64_t free_disk_bytes_min)
       : directory(std::move(opened_directory)),
+        ballast(std::move(opened_ballast)),
         files(std::move(opened_files)),
         catalog(std::move(loaded_catalog)),
         reader(*files),
         change_log(*files),
         snapshots(directory->snapshots_path()),
         snapshot_uploads(snapshots, free_disk_bytes_min),
-        snapshot_guard(directory->path(), free_disk_bytes_min),
+        snapshot_guard(directory->path(), free_disk_bytes_min, *ballast),
         reaper(*files, directory->derived_path()),
-        committer(*files, *catalog, FreeSpaceGuard(directory->path(), free_disk_bytes_min)) {}
+        committer(*files, *catalog,
+                  FreeSpaceGuard(directory->path(), free_disk_bytes_min, *ballast)) {}
 
   // Puts the database into `path`, and what it holds into `manifest`: read from there, so that it
   // is of that moment, and opens.
@@ -132,6 +142,7 @@ class Store::State {
   }
 
   const std::unique_ptr<DataDirectory> directory;
+  const std::unique_ptr<Ballast> ballast;
   const std::unique_ptr<DatabaseFiles> files;
   const std::unique_ptr<Catalog> catalog;
   std::vector<DamagedFile> damaged;  // When it was opened.
@@ -149,11 +160,15 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) 
   auto directory = DataDirectory::Open(options.data_directory);
   if (!directory.ok()) return directory.status();
   std::vector<DamagedFile> damaged;
-  auto files = OpenFiles((*directory)->database_path(), options, damaged);
+  auto ballast = std::make_unique<Ballast>(options.data_directory, BallastBytes(options));
+  FreeSpaceGuard guard(options.data_directory, options.free_disk_bytes_min, *ballast);
+  guard.PrepareStart();
+  auto files = OpenFiles((*directory)->database_path(), options, *ballast, damaged);
   if (!files.ok()) return files.status();
   auto catalog = Catalog::Load(**files);
   if (!catalog.ok()) return catalog.status();
-  auto state = std::make_unique<State>(*std::move(directory), *std::move(files),
+  guard.FinishStart();
+  auto state = std::make_unique<State>(*std::move(directory), std::move(ballast), *std::move(files),
                                        *std::move(catalog), options.free_disk_bytes_min);
   state->damaged = std::move(damaged);
   if (absl::Status s = state->snapshots.RemoveUnfinished(); !s.ok()) return s;
@@ -280,9 +295,7 @@ absl::StatusOr<LiveCheck> Store::CheckTables(const std::string& page_token,
 
 SnapshotUploads& Store::snapshot_uploads() { return state_->snapshot_uploads; }
 
-absl::Status Store::SyncLog() {
-  return FromRocksDb(state_->files->db().SyncWAL(), "syncing the log");
-}
+absl::Status Store::SyncLog() { return FromRocksDb(state_->files->SyncLog(), "syncing the log"); }
 
 uint64_t Store::LastSequence() const { return state_->catalog->State().last_sequence; }
 

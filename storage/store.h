@@ -19,6 +19,10 @@
 #include "storage/snapshots.h"
 #include "storage/write.h"
 
+namespace rocksdb {
+class FileSystem;
+}  // namespace rocksdb
+
 namespace simile {
 
 struct StoreOptions {
@@ -26,6 +30,7 @@ struct StoreOptions {
   size_t block_cache_bytes = 32 * 1024 * 1024;       // Of RocksDB, over all column families.
   size_t memtable_bytes = 32 * 1024 * 1024;          // Per column family before a flush.
   uint64_t free_disk_bytes_min = 256 * 1024 * 1024;  // Writes are refused below it.
+  std::shared_ptr<rocksdb::FileSystem> file_system;  // Null: of the system. Tests have others.
 };
 
 // Which parts of a document to read; the vector lies apart from the rest.
@@ -89,8 +94,9 @@ class Store {
 
   // Commits `request` together with whatever else waits, and returns once it has the durability
   // asked for. NotFound when there is no such collection; ResourceExhausted when the disk has less
-  // than free_disk_bytes_min free (requests that only remove are let through); Unavailable after a
-  // failed write, until the store was reopened. On an error nothing of the request is stored.
+  // than free_disk_bytes_min free (requests that only remove are let through while there are some
+  // MiB); Unavailable after a failed write, until the store was reopened. On an error nothing of
+  // the request is stored.
   absl::StatusOr<CommitResult> Write(WriteRequest request);
 
   // The documents of `ids`, in order; nullopt where there is none. One consistent view. NotFound,
