@@ -10,6 +10,13 @@ using rocksdb::IOStatus;
 
 namespace {
 
+// Files without which nobody knows what the database holds: logs, MANIFEST, CURRENT. Not tables,
+// which can be made again, and what is only for people to read.
+bool IsEssential(const std::string& path) {
+  const std::string name = path.substr(path.rfind('/') + 1);
+  return !name.ends_with(".sst") && !name.starts_with("OPTIONS") && !name.starts_with("LOG");
+}
+
 IOStatus Stopped(const std::string& path) {
   return IOStatus::IOError(path, "a sync or a write failed before; nothing is written any more");
 }
@@ -38,9 +45,8 @@ class DatabaseFileSystem::WritableFile final : public rocksdb::FSWritableFileOwn
     const auto append = [&] { return target()->PositionedAppend(data, end_, options, debug); };
     const bool is_worth_it = GetIOPriority() != rocksdb::Env::IO_LOW;
     IOStatus appended = is_worth_it ? system_.WithBallast(append) : append();
-    if (!appended.ok() && log_number_ > 0) system_.has_failed_ = true;
     end_ += data.size();
-    return Answer(appended);
+    return Answer(is_table_ ? appended : system_.NoteFailure(path_, std::move(appended)));
   }
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   const rocksdb::DataVerificationInfo& /*verification*/,
@@ -63,7 +69,7 @@ class DatabaseFileSystem::WritableFile final : public rocksdb::FSWritableFileOwn
   template <typename Sync>
   IOStatus NoteSync(const Sync& sync) {
     if (is_broken_) return IOStatus::OK();
-    IOStatus synced = system_.has_failed() ? Stopped(path_) : system_.NoteFailure(sync());
+    IOStatus synced = system_.has_failed() ? Stopped(path_) : system_.NoteFailedSync(sync());
     const bool is_older_log = log_number_ > 0 && log_number_ < system_.logs_made_;
     return is_older_log ? IOStatus::OK() : Answer(synced);
   }
@@ -84,6 +90,41 @@ class DatabaseFileSystem::WritableFile final : public rocksdb::FSWritableFileOwn
   bool is_broken_ = false;  // A table of which something could not be written.
 };
 
+// Of which nothing is missed. `file` may be null.
+class DatabaseFileSystem::Diary final : public rocksdb::FSWritableFile {
+ public:
+  explicit Diary(std::unique_ptr<rocksdb::FSWritableFile> file) : file_(std::move(file)) {}
+
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
+                  IODebugContext* debug) override {
+    if (file_ != nullptr) file_->Append(data, options, debug).PermitUncheckedError();
+    bytes_ += data.size();
+    return IOStatus::OK();
+  }
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
+                  const rocksdb::DataVerificationInfo& /*verification*/,
+                  IODebugContext* debug) override {
+    return Append(data, options, debug);
+  }
+  IOStatus Close(const IOOptions& options, IODebugContext* debug) override {
+    if (file_ != nullptr) file_->Close(options, debug).PermitUncheckedError();
+    return IOStatus::OK();
+  }
+  IOStatus Flush(const IOOptions& /*options*/, IODebugContext* /*debug*/) override {
+    return IOStatus::OK();
+  }
+  IOStatus Sync(const IOOptions& /*options*/, IODebugContext* /*debug*/) override {
+    return IOStatus::OK();
+  }
+  uint64_t GetFileSize(const IOOptions& /*options*/, IODebugContext* /*debug*/) override {
+    return bytes_;
+  }
+
+ private:
+  const std::unique_ptr<rocksdb::FSWritableFile> file_;
+  uint64_t bytes_ = 0;
+};
+
 class DatabaseFileSystem::Directory final : public rocksdb::FSDirectoryWrapper {
  public:
   Directory(std::unique_ptr<rocksdb::FSDirectory> directory, std::string path,
@@ -92,12 +133,12 @@ class DatabaseFileSystem::Directory final : public rocksdb::FSDirectoryWrapper {
 
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
     if (system_.has_failed()) return Stopped(path_);
-    return system_.NoteFailure(FSDirectoryWrapper::Fsync(options, debug));
+    return system_.NoteFailedSync(FSDirectoryWrapper::Fsync(options, debug));
   }
   IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug,
                                const rocksdb::DirFsyncOptions& directory_options) override {
     if (system_.has_failed()) return Stopped(path_);
-    return system_.NoteFailure(
+    return system_.NoteFailedSync(
         FSDirectoryWrapper::FsyncWithDirOptions(options, debug, directory_options));
   }
 
@@ -115,11 +156,16 @@ IOStatus DatabaseFileSystem::NewWritableFile(const std::string& path,
                                              std::unique_ptr<rocksdb::FSWritableFile>* file,
                                              IODebugContext* debug) {
   if (!IsOfDatabase(path)) return FileSystemWrapper::NewWritableFile(path, options, file, debug);
-  if (has_failed()) return Stopped(path);
   rocksdb::FileOptions plain = options;
   // A mapped file has no place to append at.
   plain.use_mmap_writes = false;
   std::unique_ptr<rocksdb::FSWritableFile> made;
+  if (path.ends_with("/LOG")) {
+    FileSystemWrapper::NewWritableFile(path, plain, &made, debug).PermitUncheckedError();
+    *file = std::make_unique<Diary>(std::move(made));
+    return IOStatus::OK();
+  }
+  if (has_failed()) return Stopped(path);
   IOStatus status =
       WithBallast([&] { return FileSystemWrapper::NewWritableFile(path, plain, &made, debug); });
   if (!status.ok()) return status;
@@ -156,7 +202,7 @@ IOStatus DatabaseFileSystem::NewDirectory(const std::string& path, const IOOptio
 IOStatus DatabaseFileSystem::RenameFile(const std::string& from, const std::string& to,
                                         const IOOptions& options, IODebugContext* debug) {
   const auto rename = [&] { return FileSystemWrapper::RenameFile(from, to, options, debug); };
-  return IsOfDatabase(to) ? WithBallast(rename) : rename();
+  return IsOfDatabase(to) ? NoteFailure(to, WithBallast(rename)) : rename();
 }
 
 bool DatabaseFileSystem::IsOfDatabase(const std::string& path) const {
@@ -181,7 +227,12 @@ void DatabaseFileSystem::NoteTable(const std::string& path, const IOStatus& reas
   if (!reason.ok()) broken_tables_.emplace(path, reason);
 }
 
-IOStatus DatabaseFileSystem::NoteFailure(IOStatus status) {
+IOStatus DatabaseFileSystem::NoteFailure(const std::string& path, IOStatus status) {
+  if (!status.ok() && IsEssential(path)) has_failed_ = true;
+  return status;
+}
+
+IOStatus DatabaseFileSystem::NoteFailedSync(IOStatus status) {
   if (!status.ok()) has_failed_ = true;
   return status;
 }

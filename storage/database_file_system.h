@@ -14,17 +14,24 @@
 
 namespace simile {
 
-// What RocksDB sees of the file system. Between the two for two reasons:
+// What RocksDB sees of the file system. Between the two for these reasons:
 //
 // A full disk. What Debian's RocksDB cannot do without (its log, its MANIFEST, tables made of
 // memory) is tried again after the ballast was given up, so that it does not learn of it. Tables
 // that a compaction writes, and files outside the database, are not worth the ballast.
 //
 // A sync that failed. Nobody knows then what the disk holds, and syncing again would say that all
-// is well. So from then on, or from when a log could not be appended to, nothing more is written to
-// the database. An older log that cannot be synced is not told to RocksDB, whose committing thread
-// would be ended by an assertion when it comes by at the same time: the log that is written to, and
-// MANIFEST, say it instead, before anything is acknowledged or a log forgotten.
+// is well. So from then on, or from when a log or MANIFEST could not be appended to, nothing more
+// is written to the database: RocksDB would go on with half of a batch. An older log that cannot be
+// synced is not told to RocksDB, whose committing thread would be ended by an assertion when it
+// comes by at the same time: the log that is written to, and MANIFEST, say it instead, before
+// anything is acknowledged or a log forgotten.
+//
+// A table that cannot be written. Debian's RocksDB ends the process when that happens to one that
+// is to hold nothing, as compactions of deleted ranges make them. So it learns of it when it opens
+// the table, which it does before it puts one to use.
+//
+// RocksDB's diary, LOG, which it believes can always be written: what cannot be is left out.
 //
 // Thread safety: all methods may be called together.
 class DatabaseFileSystem final : public rocksdb::FileSystemWrapper {
@@ -51,11 +58,18 @@ class DatabaseFileSystem final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewDirectory(const std::string& path, const rocksdb::IOOptions& options,
                                  std::unique_ptr<rocksdb::FSDirectory>* directory,
                                  rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus NewLogger(const std::string& path, const rocksdb::IOOptions& options,
+                              std::shared_ptr<rocksdb::Logger>* logger,
+                              rocksdb::IODebugContext* debug) override {
+    // Writes by NewWritableFile, unlike that of the target.
+    return rocksdb::FileSystem::NewLogger(path, options, logger, debug);
+  }
   rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to,
                                const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override;
 
  private:
+  class Diary;
   class Directory;
   class WritableFile;
 
@@ -65,8 +79,9 @@ class DatabaseFileSystem final : public rocksdb::FileSystemWrapper {
   template <typename Act>
   rocksdb::IOStatus WithBallast(const Act& act);
 
-  // The same, remembered when it is an error.
-  rocksdb::IOStatus NoteFailure(rocksdb::IOStatus status);
+  // Remember that something failed: with an essential file, or a sync of any.
+  rocksdb::IOStatus NoteFailure(const std::string& path, rocksdb::IOStatus status);
+  rocksdb::IOStatus NoteFailedSync(rocksdb::IOStatus status);
 
   // Why a table is not whole: to be said when it is opened. OK: it is new.
   void NoteTable(const std::string& path, const rocksdb::IOStatus& reason);

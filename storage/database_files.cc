@@ -33,8 +33,9 @@ class SilentLog final : public rocksdb::Logger {
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
-// RocksDB resumes by itself when there is space again. Not behind a log that failed: it would write
-// to that log once more, which an assertion does not allow, and acknowledge what may be lost.
+// RocksDB resumes by itself when there is space for tables again. Not behind a log or a MANIFEST
+// that failed: it would write to that log once more, which an assertion does not allow, keep half
+// of a batch, and acknowledge what may be lost.
 class ResumePolicy final : public rocksdb::EventListener {
  public:
   explicit ResumePolicy(std::shared_ptr<const DatabaseFileSystem> file_system)

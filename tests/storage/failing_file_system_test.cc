@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fmt/format.h"
+#include "storage/database_file_system.h"
 #include "storage/database_files.h"
 #include "tests/storage/fault_run.h"
 #include "tests/support/status_matchers.h"
@@ -79,6 +80,17 @@ TEST(FailingFileSystemTest, ASyncWithoutSpaceStopsWritesToo) {
   FailSome(Which::kSync, 1, /*is_full=*/true);
 }
 
+// MANIFEST learns that a log was synced after the batch is in the memtables; RocksDB then resumed
+// with half of it.
+TEST(FailingFileSystemTest, AManifestThatIsFullForAMomentKeepsNoHalfOfABatch) {
+  for (const uint64_t first : {90, 278}) {
+    for (int round = 0; round < 3; ++round) {
+      ExpectNothingWrong({.which = Which::kAppend, .first = first, .count = 2, .is_full = true},
+                         static_cast<uint32_t>(first) + kSeed);
+    }
+  }
+}
+
 // Debian's RocksDB ends the process when it learns of that from the table.
 TEST(FailingFileSystemTest, ATableThatIsToHoldNothingAndCannotBeWrittenDoesNotEndTheProcess) {
   for (const Which which : {Which::kAppend, Which::kSync}) {
@@ -101,6 +113,28 @@ TEST(FailingFileSystemTest, ATableThatIsToHoldNothingAndCannotBeWrittenDoesNotEn
     // The table is not needed, but a sync that failed says something about the disk.
     EXPECT_EQ(is_compacted, which == Which::kAppend);
     EXPECT_EQ((*files)->has_failed(), which == Which::kSync);
+  }
+}
+
+// It did, at the first line that did not fit on a full disk.
+TEST(FailingFileSystemTest, ADiaryThatCannotBeWrittenDoesNotEndTheProcess) {
+  for (const uint64_t count : {uint64_t{1}, kForEver}) {
+    const TemporaryDirectory directory;
+    const auto target = std::make_shared<FailingFileSystem>(
+        FaultPlan{.which = Which::kAny, .count = count, .is_full = true});
+    const auto file_system =
+        std::make_shared<DatabaseFileSystem>(target, directory.path(), nullptr);
+    std::shared_ptr<rocksdb::Logger> diary;
+    const std::string path = directory.path() + "/LOG";
+    ASSERT_TRUE(file_system->NewLogger(path, {}, &diary, nullptr).ok());
+    target->FailNext();
+    for (int line = 0; line < 3; ++line) {
+      rocksdb::Log(rocksdb::InfoLogLevel::ERROR_LEVEL, diary, "line %d", line);
+      diary->Flush();
+    }
+    EXPECT_GE(target->faults(), 1u);
+    EXPECT_FALSE(file_system->has_failed()) << "it is no file that matters";
+    ASSERT_TRUE(file_system->NewLogger(path, {}, &diary, nullptr).ok());
   }
 }
 
