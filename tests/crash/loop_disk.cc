@@ -16,8 +16,6 @@
 namespace simile {
 namespace {
 
-constexpr uintmax_t kDiskBytes = 2ull << 30;  // Sparse: only what is written takes space.
-
 absl::Status RunTool(std::vector<std::string> arguments) {
   // Found by PATH, which the shell's `exec` and env(1) look at and execv(2) does not.
   arguments.insert(arguments.begin(), "/usr/bin/env");
@@ -33,7 +31,8 @@ absl::Status SystemError(const std::string& doing) {
 
 }  // namespace
 
-LoopDisk::LoopDisk(std::string directory) : directory_(std::move(directory)) {}
+LoopDisk::LoopDisk(std::string directory, uint64_t bytes)
+    : directory_(std::move(directory)), bytes_(bytes) {}
 
 LoopDisk::~LoopDisk() { Unmount().IgnoreError(); }
 
@@ -46,7 +45,7 @@ absl::Status LoopDisk::MakeAndMount() {
   std::error_code error;
   std::filesystem::create_directories(mount_point(), error);
   const std::string image = directory_ + "/disk";
-  if (absl::Status s = RunTool({"truncate", "-s", fmt::format("{}", kDiskBytes), image}); !s.ok()) {
+  if (absl::Status s = RunTool({"truncate", "-s", fmt::format("{}", bytes_), image}); !s.ok()) {
     return s;
   }
   absl::Status made = RunTool({"mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0", image});

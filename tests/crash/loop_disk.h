@@ -1,6 +1,7 @@
 #ifndef SIMILE_TESTS_CRASH_LOOP_DISK_H_
 #define SIMILE_TESTS_CRASH_LOOP_DISK_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -15,8 +16,8 @@ namespace simile {
 // the loop device with it. Thread safety: none.
 class LoopDisk {
  public:
-  // Files and mount point lie in `directory`.
-  explicit LoopDisk(std::string directory);
+  // Files and mount point lie in `directory`. The disk has `bytes`, taken as they are written.
+  explicit LoopDisk(std::string directory, uint64_t bytes = 2ull << 30);
   ~LoopDisk();
   LoopDisk(const LoopDisk&) = delete;
   LoopDisk& operator=(const LoopDisk&) = delete;
@@ -38,6 +39,7 @@ class LoopDisk {
   absl::Status Unmount();
 
   const std::string directory_;
+  const uint64_t bytes_;
   bool is_mounted_ = false;
 };
 

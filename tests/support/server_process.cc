@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <thread>
@@ -32,9 +33,11 @@ ServerProcess::ServerProcess(const std::string& data_directory,
     : log_path_(data_directory + ".log") {
   const std::string port_path = data_directory + ".port";
   unlink(port_path.c_str());
-  std::vector<std::string> arguments = {
-      ServerBinary(), "--data-dir", data_directory,          "--listen", "127.0.0.1:0",
-      "--port-file",  port_path,    "--free-disk-bytes-min", "0"};
+  std::vector<std::string> arguments = {ServerBinary(), "--data-dir",  data_directory, "--listen",
+                                        "127.0.0.1:0",  "--port-file", port_path};
+  if (std::ranges::count(more_flags, "--free-disk-bytes-min") == 0) {
+    arguments.insert(arguments.end(), {"--free-disk-bytes-min", "0"});
+  }
   arguments.insert(arguments.end(), more_flags.begin(), more_flags.end());
   process_ = std::make_unique<ChildProcess>(arguments, log_path_, environment);
 

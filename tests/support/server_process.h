@@ -13,7 +13,8 @@ namespace simile {
 class ServerProcess {
  public:
   // Starts the server on `data_directory` and waits until it is SERVING (or has ended).
-  // `more_flags` are put behind the usual ones, `environment` (NAME=VALUE) is added to ours.
+  // `more_flags` are put behind the usual ones, `environment` (NAME=VALUE) is added to ours. The
+  // free space guard is off unless they say otherwise.
   explicit ServerProcess(const std::string& data_directory,
                          const std::vector<std::string>& more_flags = {},
                          const std::vector<std::string>& environment = {});
