@@ -30,14 +30,14 @@ struct RecoveryReport {
 };
 
 // Finds out what a recovery would do, on a copy in the system's directory for temporary files:
-// tables are linked to, only what the logs hold is written there.
-// Nothing in the data directory changes but its lock.
+// tables are linked to, only what the logs hold is written there. Nothing in the data directory
+// changes but its lock.
 //
 // A recovery makes a database that opens of one that does not: the log ends before its first damage
 // (a state the store once had, but for families that were written to tables since: what is not of
-// one state then is removed, SettleCollection); a CURRENT that is lost is made for the newest MANIFEST
-// that is whole and names all tables; a MANIFEST is made of the tables when none is. Damaged tables
-// stay as they are.
+// one state then is removed, SettleCollection); a CURRENT that is lost is made for the newest
+// MANIFEST that is whole and names all tables; a MANIFEST is made of the tables when none is.
+// Damaged tables stay as they are.
 //
 // FailedPrecondition when a server uses it; NotFound when it is no data directory; DataLoss when it
 // cannot be recovered, because FORMAT or the catalog's tables are damaged; ResourceExhausted

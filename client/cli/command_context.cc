@@ -17,9 +17,9 @@ void CommandContext::AddOptions(CLI::App& app) {
   app.add_option("-o,--output", output_,
                  "table, json or jsonl; without it a table on a terminal and jsonl in a pipe")
       ->check(CLI::IsMember({"table", "json", "jsonl"}));
-  app.add_option("--timeout", timeout_seconds_, "seconds a call may take")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  app.add_option("--timeout", timeout_seconds_,
+                 "seconds a call may take; without it 60, and a day for snapshots")
+      ->check(CLI::PositiveNumber);
 }
 
 CLI::App* CommandContext::AddCommand(CLI::App& parent, const std::string& name,
@@ -31,11 +31,13 @@ CLI::App* CommandContext::AddCommand(CLI::App& parent, const std::string& name,
   return command;
 }
 
-Client& CommandContext::client() {
+Client& CommandContext::client(std::chrono::seconds timeout) {
   if (client_ == nullptr) {
-    client_ = std::make_unique<Client>(ClientOptions{
-        .server = server_,
-        .timeout = std::chrono::milliseconds(static_cast<int64_t>(timeout_seconds_ * 1000))});
+    std::chrono::milliseconds chosen = timeout;
+    if (timeout_seconds_.has_value()) {
+      chosen = std::chrono::milliseconds(static_cast<int64_t>(*timeout_seconds_ * 1000));
+    }
+    client_ = std::make_unique<Client>(ClientOptions{.server = server_, .timeout = chosen});
   }
   return *client_;
 }

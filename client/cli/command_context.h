@@ -1,8 +1,10 @@
 #ifndef SIMILE_CLIENT_CLI_COMMAND_CONTEXT_H_
 #define SIMILE_CLIENT_CLI_COMMAND_CONTEXT_H_
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,10 @@ enum ExitCode : int {
   kExitInterrupted = 130,
 };
 
+inline constexpr std::chrono::seconds kCallTimeout{60};
+// Of what reads all of a snapshot; a server allows RestoreSnapshot no more.
+inline constexpr std::chrono::hours kSnapshotTimeout{24};
+
 // What all commands share: the options before the command, and the client.
 class CommandContext {
  public:
@@ -37,7 +43,8 @@ class CommandContext {
   // Runs the command that was chosen.
   int Run() const { return run_ ? run_() : kExitUsage; }
 
-  Client& client();
+  // Whose calls may take `timeout`, unless --timeout was given. The first call decides.
+  Client& client(std::chrono::seconds timeout = kCallTimeout);
 
   // Rows to standard output in the format that was asked for: without -o a table on a terminal and
   // JSON lines in a pipe.
@@ -55,7 +62,7 @@ class CommandContext {
  private:
   std::string server_ = "127.0.0.1:7464";
   std::string output_;
-  double timeout_seconds_ = 60;
+  std::optional<double> timeout_seconds_;
   std::unique_ptr<Client> client_;
   std::function<int()> run_;
 };

@@ -42,7 +42,7 @@ Json SnapshotJson(const v1::Snapshot& snapshot, bool with_files) {
 }
 
 int Create(CommandContext& context, const std::string& name) {
-  const auto snapshot = context.client().CreateSnapshot(name);
+  const auto snapshot = context.client(kSnapshotTimeout).CreateSnapshot(name);
   if (!snapshot.ok()) return CommandContext::Fail(snapshot.status());
   CommandContext::Say(fmt::format("made snapshot '{}'", snapshot->name()));
   context.NewOutput({}, /*single=*/true).Add(SnapshotJson(*snapshot, false));
@@ -72,7 +72,7 @@ int Show(CommandContext& context, const std::string& name) {
 }
 
 int Verify(CommandContext& context, const std::string& name) {
-  const auto check = context.client().VerifySnapshot(name);
+  const auto check = context.client(kSnapshotTimeout).VerifySnapshot(name);
   if (!check.ok()) return CommandContext::Fail(check.status());
   for (const std::string& problem : check->problems()) CommandContext::Say(problem);
   CommandContext::Say(fmt::format("snapshot '{}' is {}: {} files, {} bytes read", name,
@@ -105,7 +105,7 @@ std::string Told(const v1::RestoredCollection& one, bool dry_run) {
 }
 
 int Restore(CommandContext& context, const v1::RestoreSnapshotRequest& request) {
-  const auto restored = context.client().RestoreSnapshot(request);
+  const auto restored = context.client(kSnapshotTimeout).RestoreSnapshot(request);
   if (!restored.ok()) return CommandContext::Fail(restored.status());
   Output output =
       context.NewOutput({"name", "as_collection", "document_count", "replaced_document_count"});

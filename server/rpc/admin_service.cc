@@ -51,6 +51,7 @@ v1::Limits LimitsOf(const RpcOptions& options) {
   limits.set_session_id_bytes_max(kSessionIdBytesMax);
   limits.set_ingest_streams_max(kIngestStreamsMax);
   limits.set_deadline_ms_max(kDeadlineMsMax);
+  limits.set_restore_deadline_ms_max(kRestoreDeadlineMsMax);
   limits.set_message_items_max(kMessageItemsMax);
   limits.set_vector_length_max(kVectorLengthMax);
   limits.set_encoder_queued_tokens_max(kEncoderQueuedTokensMax);
@@ -334,7 +335,8 @@ grpc::ServerUnaryReactor* AdminService::RestoreSnapshot(grpc::CallbackServerCont
         proto.set_dry_run(message.dry_run());
         for (const RestoredCollection& one : *restored) ToProto(one, *proto.add_collections());
         return proto;
-      });
+      },
+      kRestoreDeadlineMsMax);
 }
 
 grpc::ServerUnaryReactor* AdminService::VerifyData(grpc::CallbackServerContext* context,

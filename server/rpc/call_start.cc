@@ -46,9 +46,10 @@ absl::Status QueueFullError(const WorkPool& pool) {
 }
 
 CallContext ContextOf(const RpcRuntime& runtime, const grpc::CallbackServerContext& context,
-                      std::shared_ptr<const std::atomic<bool>> cancelled) {
+                      std::shared_ptr<const std::atomic<bool>> cancelled,
+                      uint32_t deadline_ms_max) {
   const auto now = std::chrono::system_clock::now();
-  const auto latest = now + std::chrono::milliseconds(kDeadlineMsMax);
+  const auto latest = now + std::chrono::milliseconds(deadline_ms_max);
   const auto left = std::min(context.deadline(), latest) - now;
   return {.deadline = std::chrono::steady_clock::now() + left,
           .cancelled = [cancelled = std::move(cancelled)] { return cancelled->load(); },

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "server/engine/call_context.h"
+#include "server/engine/limits.h"
 #include "server/rpc/rpc_runtime.h"
 
 namespace simile {
@@ -24,10 +25,11 @@ absl::Status NoRoomError(const ByteBudget& budget, uint64_t message_bytes);
 // ResourceExhausted with a time to try again: the pool's queue is full.
 absl::Status QueueFullError(const WorkPool& pool);
 
-// The deadline the client set, cut to kDeadlineMsMax, a flag that a reactor sets on cancel, and
+// The deadline the client set, cut to `deadline_ms_max`, a flag that a reactor sets on cancel, and
 // what one answer may hold.
 CallContext ContextOf(const RpcRuntime& runtime, const grpc::CallbackServerContext& context,
-                      std::shared_ptr<const std::atomic<bool>> cancelled);
+                      std::shared_ptr<const std::atomic<bool>> cancelled,
+                      uint32_t deadline_ms_max = kDeadlineMsMax);
 
 // ResourceExhausted when an answer has more bytes than one message may.
 absl::Status CheckAnswerBytes(const RpcRuntime& runtime, uint64_t answer_bytes);

@@ -31,12 +31,15 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   using Handler =
       std::function<absl::StatusOr<Response>(const Request& request, const CallContext& context)>;
 
-  // Starts the call on `pool`. `request` and `response` live until the call is done.
+  // Starts the call on `pool`. `request` and `response` live until the call is done. A later
+  // deadline than `deadline_ms_max` is shortened to it.
   static grpc::ServerUnaryReactor* Start(RpcRuntime& runtime, WorkPool& pool,
                                          grpc::CallbackServerContext& context,
                                          const grpc::ByteBuffer* request,
-                                         grpc::ByteBuffer* response, Handler handler) {
-    auto* call = new UnaryCall(runtime, context, request, response, std::move(handler));
+                                         grpc::ByteBuffer* response, Handler handler,
+                                         uint32_t deadline_ms_max = kDeadlineMsMax) {
+    auto* call =
+        new UnaryCall(runtime, context, request, response, std::move(handler), deadline_ms_max);
     call->Admit(pool);
     return call;
   }
@@ -54,13 +57,14 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   static constexpr size_t kSmallAnswerBytes = 16 * 1024;
 
   UnaryCall(RpcRuntime& runtime, grpc::CallbackServerContext& context,
-            const grpc::ByteBuffer* request, grpc::ByteBuffer* response, Handler handler)
+            const grpc::ByteBuffer* request, grpc::ByteBuffer* response, Handler handler,
+            uint32_t deadline_ms_max)
       : runtime_(runtime),
         request_(request),
         response_(response),
         request_bytes_(request->Length()),
         handler_(std::move(handler)),
-        context_(ContextOf(runtime, context, cancelled_)),
+        context_(ContextOf(runtime, context, cancelled_, deadline_ms_max)),
         stall_alarm_(context) {}
 
   void Admit(WorkPool& pool) {
