@@ -42,7 +42,7 @@ absl::StatusOr<std::vector<uint64_t>> ChangeLog::LabelsAfter(uint32_t collection
   }
   const std::string end = CollectionPrefix(collection_id + 1);
   const rocksdb::Slice end_slice(end);
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options = DatabaseFiles::ScanOptions();
   options.iterate_upper_bound = &end_slice;
   options.fill_cache = false;
   const std::unique_ptr<rocksdb::Iterator> found(

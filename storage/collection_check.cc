@@ -59,7 +59,7 @@ class Check {
             const std::function<void(std::string_view, std::string_view)>& visit) const {
     const std::string end = CollectionPrefix(record_.id + 1);
     const rocksdb::Slice end_slice(end);
-    rocksdb::ReadOptions options;
+    rocksdb::ReadOptions options = DatabaseFiles::ScanOptions();
     options.iterate_upper_bound = &end_slice;
     options.fill_cache = false;
     options.snapshot = snapshot_;

@@ -231,6 +231,14 @@ DatabaseFiles::~DatabaseFiles() {
   db_->Close();
 }
 
+rocksdb::ReadOptions DatabaseFiles::ScanOptions() {
+  rocksdb::ReadOptions options;
+  // RocksDB 7.8 frees an iterator twice, and ends the process, when it goes through a deleted range
+  // and a table cannot be opened.
+  options.ignore_range_deletions = true;
+  return options;
+}
+
 absl::StatusOr<std::string> DatabaseFiles::Get(rocksdb::ColumnFamilyHandle* family,
                                                const std::string& key,
                                                const rocksdb::Snapshot* snapshot) const {

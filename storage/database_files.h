@@ -85,6 +85,11 @@ class DatabaseFiles {
   rocksdb::ColumnFamilyHandle* changes() const { return handles_[5]; }
   const std::vector<rocksdb::ColumnFamilyHandle*>& all() const { return handles_; }
 
+  // For iterators over the keys of one collection. Ranges that were deleted are not asked for: they
+  // are those of dropped collections, whose ids are never used again, and of changes below those
+  // that may be read.
+  static rocksdb::ReadOptions ScanOptions();
+
   // The value under `key`: NotFound, DataLoss, Internal.
   absl::StatusOr<std::string> Get(rocksdb::ColumnFamilyHandle* family, const std::string& key,
                                   const rocksdb::Snapshot* snapshot = nullptr) const;

@@ -151,7 +151,7 @@ absl::StatusOr<std::vector<StoredDocument>> DocumentReader::List(uint32_t collec
   Snapshot snapshot(files_);
   const std::string end = CollectionPrefix(collection_id + 1);
   const rocksdb::Slice end_slice(end);
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options = DatabaseFiles::ScanOptions();
   options.snapshot = snapshot.get();
   options.iterate_upper_bound = &end_slice;
   const std::unique_ptr<rocksdb::Iterator> found(
@@ -173,7 +173,7 @@ absl::Status DocumentReader::ScanVectors(
     const std::function<absl::Status(uint64_t, std::span<const float>)>& visit) const {
   const std::string end = LabelKey(collection_id, end_label);
   const rocksdb::Slice end_slice(end);
-  rocksdb::ReadOptions options;
+  rocksdb::ReadOptions options = DatabaseFiles::ScanOptions();
   options.iterate_upper_bound = &end_slice;
   // A scan of everything would push out what queries read.
   options.fill_cache = false;

@@ -63,7 +63,7 @@ class Settlement {
   bool Scan(rocksdb::ColumnFamilyHandle* family, const Visit& visit) const {
     const std::string end = CollectionPrefix(collection_id_ + 1);
     const rocksdb::Slice end_slice(end);
-    rocksdb::ReadOptions options;
+    rocksdb::ReadOptions options = DatabaseFiles::ScanOptions();
     options.iterate_upper_bound = &end_slice;
     options.fill_cache = false;
     const std::unique_ptr<rocksdb::Iterator> found(files_.db().NewIterator(options, family));
