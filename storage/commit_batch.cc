@@ -144,7 +144,7 @@ absl::StatusOr<OperationResult> CommitBatch::Apply(uint32_t collection_id,
 absl::StatusOr<uint64_t> CommitBatch::FindLabel(const std::string& id_key,
                                                 const std::string& id) const {
   if (const auto at = pending_.find(id_key); at != pending_.end()) return at->second.label;
-  const auto stored = GetStored(files_.ids(), id_key);
+  const auto stored = files_.Get(files_.ids(), id_key);
   if (stored.status().code() == absl::StatusCode::kNotFound) return 0;
   if (!stored.ok()) return stored.status();
   const auto label = DecodeLabel(*stored);
@@ -158,7 +158,7 @@ absl::StatusOr<CommitBatch::Pending> CommitBatch::FindVectorFacts(const std::str
                                                                   const std::string& label_key,
                                                                   uint64_t label) const {
   if (const auto at = pending_.find(id_key); at != pending_.end()) return at->second;
-  const auto stored = GetStored(files_.documents(), label_key);
+  const auto stored = files_.Get(files_.documents(), label_key);
   if (!stored.ok()) return stored.status();
   const auto document = DecodeDocument(*stored);
   if (!document.ok()) {
@@ -169,14 +169,6 @@ absl::StatusOr<CommitBatch::Pending> CommitBatch::FindVectorFacts(const std::str
                  .vector_source = document->vector_source,
                  .token_count = document->token_count,
                  .truncated = document->truncated};
-}
-
-absl::StatusOr<std::string> CommitBatch::GetStored(rocksdb::ColumnFamilyHandle* family,
-                                                   const std::string& key) const {
-  std::string value;
-  const rocksdb::Status got = files_.db().Get(rocksdb::ReadOptions(), family, key, &value);
-  if (!got.ok()) return FromRocksDb(got, "reading from column family " + family->GetName());
-  return value;
 }
 
 CollectionCountersRecord& CommitBatch::CountersOf(uint32_t collection_id) {

@@ -62,8 +62,6 @@ class CommitBatch {
   // Of a document that is there: what belongs to the vector that it keeps.
   absl::StatusOr<Pending> FindVectorFacts(const std::string& id_key, const std::string& id,
                                           const std::string& label_key, uint64_t label) const;
-  absl::StatusOr<std::string> GetStored(rocksdb::ColumnFamilyHandle* family,
-                                        const std::string& key) const;
   CollectionCountersRecord& CountersOf(uint32_t collection_id);
 
   const DatabaseFiles& files_;
