@@ -190,9 +190,11 @@ absl::Status Client::UnloadModel(const std::string& name) {
       .status();
 }
 
-absl::StatusOr<v1::Snapshot> Client::CreateSnapshot(const std::string& name) {
+absl::StatusOr<v1::Snapshot> Client::CreateSnapshot(const std::string& name,
+                                                    const std::string& collection) {
   v1::CreateSnapshotRequest request;
   request.set_name(name);
+  request.set_collection(collection);
   return state_->Call(*state_->admin, &v1::AdminService::Stub::CreateSnapshot, request,
                       Repeat::kIfRefused);
 }

@@ -75,8 +75,9 @@ class Client {
   absl::StatusOr<v1::ModelInfo> LoadModel(const std::string& name);
   absl::Status UnloadModel(const std::string& name);
 
-  // An empty name lets the server make one of the time.
-  absl::StatusOr<v1::Snapshot> CreateSnapshot(const std::string& name);
+  // An empty name lets the server make one of the time; an empty collection means all.
+  absl::StatusOr<v1::Snapshot> CreateSnapshot(const std::string& name,
+                                              const std::string& collection = "");
   absl::StatusOr<v1::ListSnapshotsResponse> ListSnapshots();
   absl::StatusOr<v1::Snapshot> GetSnapshot(const std::string& name);
   absl::StatusOr<v1::VerifySnapshotResponse> VerifySnapshot(const std::string& name);

@@ -16,6 +16,7 @@
 #include "storage/catalog.h"
 #include "storage/catalog_codec.h"
 #include "storage/change_log.h"
+#include "storage/collection_copy.h"
 #include "storage/collection_reaper.h"
 #include "storage/committer.h"
 #include "storage/data_directory.h"
@@ -118,13 +119,34 @@ class Store::State {
         committer(*files, *catalog,
                   FreeSpaceGuard(directory->path(), free_disk_bytes_min, *ballast)) {}
 
-  // Puts the database into `path`, and what it holds into `manifest`: read from there, so that it
-  // is of that moment, and opens.
-  absl::Status LinkSnapshot(const std::string& path, SnapshotManifest& manifest) const {
+  // Puts a database into `path`/rocksdb, as long as the guard lets it.
+  using Fill = std::function<absl::Status(const std::string& path, FreeSpaceGuard& guard)>;
+
+  absl::StatusOr<SnapshotManifest> MakeSnapshot(SnapshotManifest manifest, const Fill& fill) {
+    const storage_internal::MutexLock lock(snapshots_mutex);
+    if (absl::Status s = snapshot_guard.Check(); !s.ok()) return s;
+    const std::string unfinished = snapshots.UnfinishedPathOf(manifest.name);
     std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) return FileSystemError("creating " + path, error.value());
-    if (absl::Status s = files->LinkTo(path + "/rocksdb"); !s.ok()) return s;
+    if (std::filesystem::exists(snapshots.PathOf(manifest.name), error)) {
+      return absl::AlreadyExistsError(
+          fmt::format("there is a snapshot '{}' already", manifest.name));
+    }
+    std::filesystem::create_directories(unfinished, error);
+    if (error) return FileSystemError("creating " + unfinished, error.value());
+    absl::Status made = fill(unfinished, snapshot_guard);
+    if (made.ok()) made = Describe(unfinished, manifest);
+    KillPoint("snapshot.after-link");
+    if (made.ok()) made = FinishSnapshot(unfinished, snapshots.PathOf(manifest.name), manifest);
+    if (!made.ok()) {
+      std::filesystem::remove_all(unfinished, error);
+      return made;
+    }
+    return snapshots.Read(manifest.name);
+  }
+
+  // Puts what the database in `path` holds into `manifest`: read from there, so that it is of that
+  // moment, and opens.
+  static absl::Status Describe(const std::string& path, SnapshotManifest& manifest) {
     const auto linked = DatabaseFiles::OpenReadOnly(path + "/rocksdb");
     if (!linked.ok()) return linked.status();
     const auto linked_catalog = Catalog::Load(**linked);
@@ -258,25 +280,31 @@ absl::Status Store::ForgetChanges(uint32_t collection_id, uint64_t through_seque
 absl::StatusOr<SnapshotManifest> Store::CreateSnapshot(const std::string& name,
                                                        int64_t created_unix_ms,
                                                        const std::string& program_version) {
-  const storage_internal::MutexLock lock(state_->snapshots_mutex);
-  if (absl::Status s = state_->snapshot_guard.Check(); !s.ok()) return s;
-  const std::string unfinished = state_->snapshots.UnfinishedPathOf(name);
-  SnapshotManifest manifest{.name = name,
-                            .created_unix_ms = created_unix_ms,
-                            .format = static_cast<uint32_t>(kDataFormat),
-                            .program_version = program_version};
-  std::error_code error;
-  if (std::filesystem::exists(state_->snapshots.PathOf(name), error)) {
-    return absl::AlreadyExistsError(fmt::format("there is a snapshot '{}' already", name));
-  }
-  absl::Status made = state_->LinkSnapshot(unfinished, manifest);
-  KillPoint("snapshot.after-link");
-  if (made.ok()) made = FinishSnapshot(unfinished, state_->snapshots.PathOf(name), manifest);
-  if (!made.ok()) {
-    std::filesystem::remove_all(unfinished, error);
-    return made;
-  }
-  return state_->snapshots.Read(name);
+  return state_->MakeSnapshot({.name = name,
+                               .created_unix_ms = created_unix_ms,
+                               .format = static_cast<uint32_t>(kDataFormat),
+                               .program_version = program_version},
+                              [this](const std::string& path, FreeSpaceGuard&) {
+                                return state_->files->LinkTo(path + "/rocksdb");
+                              });
+}
+
+absl::StatusOr<SnapshotManifest> Store::CreateCollectionSnapshot(
+    const std::string& name, uint32_t collection_id, int64_t created_unix_ms,
+    const std::string& program_version, const std::function<absl::Status()>& check) {
+  return state_->MakeSnapshot({.name = name,
+                               .created_unix_ms = created_unix_ms,
+                               .format = static_cast<uint32_t>(kDataFormat),
+                               .program_version = program_version},
+                              [&](const std::string& path, FreeSpaceGuard& guard) {
+                                const auto check_all = [&] {
+                                  if (absl::Status s = guard.Check(); !s.ok()) return s;
+                                  return check();
+                                };
+                                return UnlessDropped(
+                                    *state_->catalog, collection_id,
+                                    CopyCollection(*state_->files, collection_id, path, check_all));
+                              });
 }
 
 absl::Status Store::RemoveSnapshot(const std::string& name) {

@@ -41,8 +41,8 @@ Json SnapshotJson(const v1::Snapshot& snapshot, bool with_files) {
   return json;
 }
 
-int Create(CommandContext& context, const std::string& name) {
-  const auto snapshot = context.client(kSnapshotTimeout).CreateSnapshot(name);
+int Create(CommandContext& context, const std::string& name, const std::string& collection) {
+  const auto snapshot = context.client(kSnapshotTimeout).CreateSnapshot(name, collection);
   if (!snapshot.ok()) return CommandContext::Fail(snapshot.status());
   CommandContext::Say(fmt::format("made snapshot '{}'", snapshot->name()));
   context.NewOutput({}, /*single=*/true).Add(SnapshotJson(*snapshot, false));
@@ -150,10 +150,12 @@ void AddSnapshotCommands(CLI::App& app, CommandContext& context) {
   CLI::App* group = app.add_subcommand("snapshot", "take and look after snapshots of the server");
   group->require_subcommand(1)->fallthrough();
   auto name = std::make_shared<std::string>();
-  context
-      .AddCommand(*group, "create", "take one of everything, while reads and writes go on",
-                  [&context, name] { return Create(context, *name); })
-      ->add_option("name", *name, "letters, digits, _ and - (default: made of the time)");
+  auto collection = std::make_shared<std::string>();
+  CLI::App* const create = context.AddCommand(
+      *group, "create", "take one of everything, while reads and writes go on",
+      [&context, name, collection] { return Create(context, *name, *collection); });
+  create->add_option("name", *name, "letters, digits, _ and - (default: made of the time)");
+  create->add_option("--collection", *collection, "of this one alone, with no byte of the others");
   context.AddCommand(*group, "list", "all snapshots", [&context] { return List(context); });
   const auto add = [&](const std::string& verb, const std::string& description,
                        int (*run)(CommandContext&, const std::string&)) {

@@ -115,8 +115,11 @@ class Database {
 
   // A snapshot of the whole store, of one moment, beside reads and writes; without a name one made
   // of the time. InvalidArgument for a name that cannot be one, ResourceExhausted above
-  // kSnapshotsMax; else as Store::CreateSnapshot.
-  absl::StatusOr<SnapshotManifest> CreateSnapshot(const std::string& name);
+  // kSnapshotsMax; else as Store::CreateSnapshot. With a `collection` one of it alone, which ends
+  // early when nobody wants it any more; errors as of Find and Store::CreateCollectionSnapshot.
+  absl::StatusOr<SnapshotManifest> CreateSnapshot(const std::string& name,
+                                                  const std::string& collection = "",
+                                                  const CallContext& context = {});
 
   // InvalidArgument for a name that cannot be one; else as Snapshots says.
   absl::StatusOr<SnapshotManifest> ReadSnapshot(const std::string& name) const;

@@ -1,4 +1,4 @@
-// Snapshots of the whole store; see database.h.
+// Snapshots of the store and of single collections; see database.h.
 #include <ctime>
 #include <utility>
 
@@ -21,7 +21,9 @@ std::string NameOfTime(std::chrono::system_clock::time_point time) {
 
 }  // namespace
 
-absl::StatusOr<SnapshotManifest> Database::CreateSnapshot(const std::string& name) {
+absl::StatusOr<SnapshotManifest> Database::CreateSnapshot(const std::string& name,
+                                                          const std::string& collection,
+                                                          const CallContext& context) {
   const auto now = std::chrono::system_clock::now();
   const std::string chosen = name.empty() ? NameOfTime(now) : name;
   if (absl::Status s = CheckSnapshotName(chosen); !s.ok()) return s;
@@ -29,7 +31,16 @@ absl::StatusOr<SnapshotManifest> Database::CreateSnapshot(const std::string& nam
   const Stopwatch watch;
   const auto created_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  auto manifest = store_->CreateSnapshot(chosen, created_ms, kVersion);
+  auto manifest = [&]() -> absl::StatusOr<SnapshotManifest> {
+    if (collection.empty()) return store_->CreateSnapshot(chosen, created_ms, kVersion);
+    const auto found = Find(collection);
+    if (!found.ok()) return found.status();
+    return store_->CreateCollectionSnapshot(
+        chosen, (*found)->id(), created_ms, kVersion, [this, &context]() -> absl::Status {
+          if (stop_) return absl::UnavailableError("the server is stopping");
+          return context.Check();
+        });
+  }();
   if (!manifest.ok()) {
     spdlog::warn("snapshot '{}' was not made: {}", chosen, MessageOf(manifest.status()));
     return manifest;

@@ -247,8 +247,9 @@ grpc::ServerUnaryReactor* AdminService::CreateSnapshot(grpc::CallbackServerConte
                                                        grpc::ByteBuffer* response) {
   return UnaryCall<v1::CreateSnapshotRequest, v1::Snapshot>::Start(
       runtime_, runtime_.admin_pool, *context, request, response,
-      [this](const auto& message, const CallContext&) -> absl::StatusOr<v1::Snapshot> {
-        const auto manifest = runtime_.database.CreateSnapshot(message.name());
+      [this](const auto& message, const CallContext& call) -> absl::StatusOr<v1::Snapshot> {
+        const auto manifest =
+            runtime_.database.CreateSnapshot(message.name(), message.collection(), call);
         if (!manifest.ok()) return manifest.status();
         v1::Snapshot proto;
         ToProto(*manifest, /*with_files=*/true, proto);

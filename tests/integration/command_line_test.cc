@@ -189,6 +189,11 @@ TEST_F(CommandLineTest, ASnapshotIsTakenVerifiedAndRestored) {
       0);
   EXPECT_THAT(server_.Run({"count", "again"}).output, HasSubstr("{\"count\":1}"));
   EXPECT_EQ(server_.Run({"snapshot", "restore", "one", "--replace"}).exit_code, 0);
+  EXPECT_EQ(server_.Run({"snapshot", "create", "alone", "--collection", "nobody"}).exit_code, 4);
+  const CommandResult alone =
+      server_.Run({"snapshot", "create", "alone", "--collection", "again", "-o", "jsonl"});
+  EXPECT_EQ(alone.exit_code, 0) << alone.errors;
+  EXPECT_THAT(alone.output, HasSubstr("\"collection_count\":1"));
   const std::string snapshot = directory_.path() + "/data/snapshots/one";
   const std::string restored = directory_.path() + "/restored";
   const CommandResult made =

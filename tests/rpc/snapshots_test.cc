@@ -88,6 +88,29 @@ TEST_F(SnapshotsTest, ACollectionIsRestoredUnderAnotherName) {
   EXPECT_TRUE(Upsert("again", {VectorDocument("c", {1, 1})}).ok());
 }
 
+TEST_F(SnapshotsTest, OneOfASingleCollectionIsListedAndRestoredLikeAnyOther) {
+  ASSERT_TRUE(Upsert("vectors", {VectorDocument("a", {1, 2}), VectorDocument("b", {2, 1})}).ok());
+  v1::CreateSnapshotRequest request;
+  request.set_name("one");
+  request.set_collection("vector");
+  EXPECT_THAT(Call(*admin_, &Stub::CreateSnapshot, request, made_),
+              IsError(grpc::StatusCode::NOT_FOUND, "'vector'"));
+  request.set_collection("vectors");
+  ASSERT_TRUE(Call(*admin_, &Stub::CreateSnapshot, request, made_).ok());
+  ASSERT_EQ(made_.collections_size(), 1);
+  EXPECT_EQ(made_.collections(0).name(), "vectors");
+  v1::RestoreSnapshotRequest restore;
+  restore.set_name("one");
+  restore.set_collection("texts");
+  restore.set_as_collection("again");
+  v1::RestoreSnapshotResponse restored;
+  EXPECT_EQ(Call(*admin_, &Stub::RestoreSnapshot, restore, restored).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  restore.set_collection("vectors");
+  ASSERT_TRUE(Call(*admin_, &Stub::RestoreSnapshot, restore, restored).ok());
+  EXPECT_EQ(CountOf("again"), 2u);
+}
+
 TEST_F(SnapshotsTest, AnEmptyNameIsMadeOfTheTime) {
   ASSERT_TRUE(Create("").ok());
   EXPECT_THAT(made_.name(), ::testing::MatchesRegex("[0-9]+-[0-9]+"));

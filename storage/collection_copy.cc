@@ -1,0 +1,115 @@
+#include "storage/collection_copy.h"
+
+#include <rocksdb/write_batch.h>
+
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include "base/durable_file.h"
+#include "fmt/format.h"
+#include "storage/keys.h"
+#include "storage/rocksdb_status.h"
+
+namespace simile {
+namespace {
+
+constexpr size_t kBatchBytes = size_t{4} << 20;
+
+// The database of one moment, for as long as this lives.
+class Moment {
+ public:
+  explicit Moment(const DatabaseFiles& files)
+      : files_(files), snapshot_(files.db().GetSnapshot()) {}
+  ~Moment() { files_.db().ReleaseSnapshot(snapshot_); }
+  Moment(const Moment&) = delete;
+  Moment& operator=(const Moment&) = delete;
+
+  const rocksdb::Snapshot* get() const { return snapshot_; }
+
+ private:
+  const DatabaseFiles& files_;
+  const rocksdb::Snapshot* const snapshot_;
+};
+
+// The log would be written for nothing: who reads the copy gets its tables.
+absl::Status Write(const DatabaseFiles& to, rocksdb::WriteBatch& batch) {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  const rocksdb::Status written = to.db().Write(options, &batch);
+  batch.Clear();
+  return FromRocksDb(written, "writing the copy of a collection");
+}
+
+absl::Status CopyCatalog(const DatabaseFiles& from, const Moment& moment, uint32_t collection_id,
+                         const DatabaseFiles& to) {
+  rocksdb::WriteBatch batch;
+  for (const std::string& key :
+       {std::string(kStoreStateKey), CollectionKey(collection_id), CountersKey(collection_id)}) {
+    const auto value = from.Get(from.meta(), key, moment.get());
+    if (value.status().code() == absl::StatusCode::kNotFound) {
+      return absl::NotFoundError("the collection was deleted");
+    }
+    if (!value.ok()) return value.status();
+    batch.Put(to.meta(), key, *value);
+  }
+  return Write(to, batch);
+}
+
+absl::Status CopyRange(const DatabaseFiles& from, const Moment& moment, uint32_t collection_id,
+                       size_t family, const DatabaseFiles& to,
+                       const std::function<absl::Status()>& check) {
+  const std::string end = CollectionPrefix(collection_id + 1);
+  const rocksdb::Slice end_slice(end);
+  rocksdb::ReadOptions options;
+  options.snapshot = moment.get();
+  options.iterate_upper_bound = &end_slice;
+  // Read once: it would push out what searches need.
+  options.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> at(from.db().NewIterator(options, from.all()[family]));
+  rocksdb::WriteBatch batch;
+  for (at->Seek(CollectionPrefix(collection_id)); at->Valid(); at->Next()) {
+    batch.Put(to.all()[family], at->key(), at->value());
+    if (batch.GetDataSize() < kBatchBytes) continue;
+    if (absl::Status s = check(); !s.ok()) return s;
+    if (absl::Status s = Write(to, batch); !s.ok()) return s;
+  }
+  if (absl::Status s = FromRocksDb(at->status(), "reading a collection"); !s.ok()) return s;
+  return Write(to, batch);
+}
+
+absl::Status CopyAll(const DatabaseFiles& from, uint32_t collection_id, const DatabaseFiles& to,
+                     const std::function<absl::Status()>& check) {
+  const Moment moment(from);
+  if (absl::Status s = CopyCatalog(from, moment, collection_id, to); !s.ok()) return s;
+  for (size_t family = 0; family < from.all().size(); ++family) {
+    if (from.all()[family] == from.meta()) continue;
+    if (absl::Status s = check(); !s.ok()) return s;
+    absl::Status s = CopyRange(from, moment, collection_id, family, to, check);
+    if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CopyCollection(const DatabaseFiles& from, uint32_t collection_id,
+                            const std::string& directory,
+                            const std::function<absl::Status()>& check) {
+  // What an open database has beside its tables, messages and locks, is no part of a snapshot.
+  const std::string making = directory + "/making";
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return FileSystemError("creating " + directory, error.value());
+  {
+    const auto to = DatabaseFiles::Open(making, StoreOptions());
+    if (!to.ok()) return to.status();
+    if (absl::Status s = CopyAll(from, collection_id, **to, check); !s.ok()) return s;
+    if (absl::Status s = (*to)->LinkTo(directory + "/rocksdb"); !s.ok()) return s;
+  }
+  std::filesystem::remove_all(making, error);
+  if (error) return FileSystemError("removing " + making, error.value());
+  return absl::OkStatus();
+}
+
+}  // namespace simile
