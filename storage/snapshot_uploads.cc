@@ -75,32 +75,6 @@ uint64_t SnapshotUpload::total_bytes_held() const {
   return total;
 }
 
-class SnapshotUploads::Turn {
- public:
-  Turn(SnapshotUploads& uploads, const std::string& name) : uploads_(uploads), name_(name) {
-    const storage_internal::MutexLock lock(uploads_.mutex_);
-    is_ours_ = uploads_.busy_.insert(name_).second;
-  }
-  ~Turn() {
-    if (!is_ours_) return;
-    const storage_internal::MutexLock lock(uploads_.mutex_);
-    uploads_.busy_.erase(name_);
-  }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
-  absl::Status status() const {
-    if (is_ours_) return absl::OkStatus();
-    return absl::UnavailableError(
-        fmt::format("another call about the upload of '{}' is being answered", name_));
-  }
-
- private:
-  SnapshotUploads& uploads_;
-  const std::string name_;
-  bool is_ours_ = false;
-};
-
 absl::Status SnapshotUploads::CheckFree(uint64_t bytes, std::string_view what) const {
   std::error_code error;
   const fs::space_info space = fs::space(fs::path(snapshots_.directory()).parent_path(), error);
@@ -155,8 +129,8 @@ absl::StatusOr<SnapshotUpload> SnapshotUploads::Read(const std::string& name) co
 absl::StatusOr<SnapshotUpload> SnapshotUploads::Begin(const SnapshotManifest& manifest) {
   if (absl::Status s = CheckFiles(manifest); !s.ok()) return s;
   if (absl::Status s = CheckFormat(manifest); !s.ok()) return s;
-  const Turn turn(*this, manifest.name);
-  if (!turn.status().ok()) return turn.status();
+  const NameTurns::Turn turn(turns_, manifest.name);
+  if (absl::Status s = turn.Check("the upload of"); !s.ok()) return s;
   const auto there = snapshots_.Read(manifest.name);
   if (there.ok() && *there == manifest) {
     SnapshotUpload upload{.manifest = manifest, .is_finished = true};
@@ -211,8 +185,8 @@ absl::StatusOr<SnapshotUpload> SnapshotUploads::BeginOrGoOn(const SnapshotManife
 
 absl::StatusOr<uint64_t> SnapshotUploads::Write(const std::string& name, const std::string& path,
                                                 uint64_t offset, std::string_view bytes) {
-  const Turn turn(*this, name);
-  if (!turn.status().ok()) return turn.status();
+  const NameTurns::Turn turn(turns_, name);
+  if (absl::Status s = turn.Check("the upload of"); !s.ok()) return s;
   const PartialDirectory directory(snapshots_.UploadPathOf(name));
   const auto manifest = ManifestOf(name);
   if (!manifest.ok()) return manifest.status();
@@ -225,8 +199,8 @@ absl::StatusOr<uint64_t> SnapshotUploads::Write(const std::string& name, const s
 }
 
 absl::StatusOr<SnapshotManifest> SnapshotUploads::Finish(const std::string& name) {
-  const Turn turn(*this, name);
-  if (!turn.status().ok()) return turn.status();
+  const NameTurns::Turn turn(turns_, name);
+  if (absl::Status s = turn.Check("the upload of"); !s.ok()) return s;
   const auto manifest = ManifestOf(name);
   if (!manifest.ok()) return manifest;
   std::error_code error;
@@ -243,8 +217,8 @@ absl::StatusOr<SnapshotManifest> SnapshotUploads::Finish(const std::string& name
 }
 
 absl::Status SnapshotUploads::Remove(const std::string& name) {
-  const Turn turn(*this, name);
-  if (!turn.status().ok()) return turn.status();
+  const NameTurns::Turn turn(turns_, name);
+  if (absl::Status s = turn.Check("the upload of"); !s.ok()) return s;
   return snapshots_.RemoveUpload(name);
 }
 

@@ -3,14 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/mutex.h"
+#include "storage/name_turns.h"
 #include "storage/snapshots.h"
 
 namespace simile {
@@ -69,9 +68,6 @@ class SnapshotUploads {
   absl::StatusOr<std::vector<SnapshotUpload>> List() const;
 
  private:
-  // Holds the name of an upload while a call works on it.
-  class Turn;
-
   absl::StatusOr<SnapshotUpload> BeginOrGoOn(const SnapshotManifest& manifest);
   absl::StatusOr<SnapshotManifest> ManifestOf(const std::string& name) const;
   absl::StatusOr<SnapshotUpload> Read(const std::string& name) const;
@@ -80,9 +76,7 @@ class SnapshotUploads {
 
   const Snapshots& snapshots_;
   const uint64_t free_bytes_min_;
-
-  storage_internal::Mutex mutex_;
-  std::set<std::string> busy_ ABSL_GUARDED_BY(mutex_);
+  NameTurns turns_;
 };
 
 }  // namespace simile

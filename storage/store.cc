@@ -105,8 +105,9 @@ class Store::State {
  public:
   State(std::unique_ptr<DataDirectory> opened_directory, std::unique_ptr<Ballast> opened_ballast,
         std::unique_ptr<DatabaseFiles> opened_files, std::unique_ptr<Catalog> loaded_catalog,
-        uint64_t free_disk_bytes_min)
-      : directory(std::move(opened_directory)),
+        uint64_t free_bytes_min)
+      : free_disk_bytes_min(free_bytes_min),
+        directory(std::move(opened_directory)),
         ballast(std::move(opened_ballast)),
         files(std::move(opened_files)),
         catalog(std::move(loaded_catalog)),
@@ -114,7 +115,6 @@ class Store::State {
         change_log(*files),
         snapshots(directory->snapshots_path()),
         snapshot_uploads(snapshots, free_disk_bytes_min),
-        snapshot_guard(directory->path(), free_disk_bytes_min, *ballast),
         reaper(*files, directory->derived_path()),
         committer(*files, *catalog,
                   FreeSpaceGuard(directory->path(), free_disk_bytes_min, *ballast)) {}
@@ -123,8 +123,10 @@ class Store::State {
   using Fill = std::function<absl::Status(const std::string& path, FreeSpaceGuard& guard)>;
 
   absl::StatusOr<SnapshotManifest> MakeSnapshot(SnapshotManifest manifest, const Fill& fill) {
-    const storage_internal::MutexLock lock(snapshots_mutex);
-    if (absl::Status s = snapshot_guard.Check(); !s.ok()) return s;
+    const NameTurns::Turn turn(snapshot_turns, manifest.name);
+    if (absl::Status s = turn.Check("snapshot"); !s.ok()) return s;
+    FreeSpaceGuard guard(directory->path(), free_disk_bytes_min, *ballast);
+    if (absl::Status s = guard.Check(); !s.ok()) return s;
     const std::string unfinished = snapshots.UnfinishedPathOf(manifest.name);
     std::error_code error;
     if (std::filesystem::exists(snapshots.PathOf(manifest.name), error)) {
@@ -133,7 +135,7 @@ class Store::State {
     }
     std::filesystem::create_directories(unfinished, error);
     if (error) return FileSystemError("creating " + unfinished, error.value());
-    absl::Status made = fill(unfinished, snapshot_guard);
+    absl::Status made = fill(unfinished, guard);
     if (made.ok()) made = Describe(unfinished, manifest);
     KillPoint("snapshot.after-link");
     if (made.ok()) made = FinishSnapshot(unfinished, snapshots.PathOf(manifest.name), manifest);
@@ -163,6 +165,7 @@ class Store::State {
     return absl::OkStatus();
   }
 
+  const uint64_t free_disk_bytes_min;
   const std::unique_ptr<DataDirectory> directory;
   const std::unique_ptr<Ballast> ballast;
   const std::unique_ptr<DatabaseFiles> files;
@@ -172,8 +175,7 @@ class Store::State {
   const ChangeLog change_log;
   const Snapshots snapshots;
   SnapshotUploads snapshot_uploads;
-  storage_internal::Mutex snapshots_mutex;
-  FreeSpaceGuard snapshot_guard ABSL_GUARDED_BY(snapshots_mutex);
+  NameTurns snapshot_turns;
   CollectionReaper reaper;
   Committer committer;
 };
@@ -308,7 +310,8 @@ absl::StatusOr<SnapshotManifest> Store::CreateCollectionSnapshot(
 }
 
 absl::Status Store::RemoveSnapshot(const std::string& name) {
-  const storage_internal::MutexLock lock(state_->snapshots_mutex);
+  const NameTurns::Turn turn(state_->snapshot_turns, name);
+  if (absl::Status s = turn.Check("snapshot"); !s.ok()) return s;
   return state_->snapshots.Remove(name);
 }
 

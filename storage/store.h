@@ -134,7 +134,8 @@ class Store {
 
   // Makes a snapshot of everything, of one moment, while reads and writes go on; safe from a power
   // cut when it returns. `name` must be one (Snapshots). AlreadyExists; ResourceExhausted when the
-  // disk has less than free_disk_bytes_min free. One after the other.
+  // disk has less than free_disk_bytes_min free; Unavailable while another call makes or removes
+  // the snapshot of that name.
   absl::StatusOr<SnapshotManifest> CreateSnapshot(const std::string& name, int64_t created_unix_ms,
                                                   const std::string& program_version);
   // The same of one collection, which is copied, with no byte of the others. `check` is asked now

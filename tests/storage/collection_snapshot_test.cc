@@ -5,6 +5,7 @@
 #include <atomic>
 #include <filesystem>
 #include <thread>
+#include <utility>
 
 #include "base/durable_file.h"
 #include "fmt/format.h"
@@ -149,6 +150,25 @@ TEST_F(CollectionSnapshotTest, IsOfOneMomentUnderAWriter) {
   ASSERT_THAT(RestoreSnapshot(store_->snapshots().PathOf("one"), Path("restored")), IsOk());
   Open(Path("restored"));
   EXPECT_THAT(All("mine"), SizeIs(count));
+}
+
+TEST_F(CollectionSnapshotTest, OthersAreMadeAndRemovedMeanwhileAndNobodyWaits) {
+  bool tried = false;
+  const auto made = store_->CreateCollectionSnapshot(
+      "one", ids_["mine"], 1, "test", [this, &tried]() -> absl::Status {
+        if (std::exchange(tried, true)) return absl::OkStatus();
+        EXPECT_THAT(store_->CreateSnapshot("all", 1, "test"), IsOk());
+        EXPECT_THAT(Create("other", "before"), IsOk());
+        EXPECT_THAT(store_->RemoveSnapshot("other"), IsOk());
+        EXPECT_THAT(Create("one", "before"), StatusIs(StatusCode::kUnavailable, "'one'"));
+        EXPECT_THAT(store_->RemoveSnapshot("one"), StatusIs(StatusCode::kUnavailable, "'one'"));
+        return absl::OkStatus();
+      });
+  ASSERT_THAT(made, IsOk());
+  EXPECT_TRUE(tried);
+  EXPECT_THAT(store_->snapshots().Verify("one")->problems, IsEmpty());
+  EXPECT_THAT(store_->snapshots().Verify("all")->problems, IsEmpty());
+  EXPECT_THAT(store_->RemoveSnapshot("one"), IsOk());
 }
 
 TEST_F(CollectionSnapshotTest, WhatFailsLeavesNothing) {
