@@ -218,6 +218,11 @@ absl::StatusOr<v1::VerifySnapshotResponse> Client::VerifySnapshot(const std::str
                       Repeat::kSafely);
 }
 
+absl::StatusOr<v1::SnapshotSchedule> Client::GetSnapshotSchedule() {
+  return state_->Call(*state_->admin, &v1::AdminService::Stub::GetSnapshotSchedule,
+                      v1::GetSnapshotScheduleRequest(), Repeat::kSafely);
+}
+
 absl::StatusOr<v1::VerifyDataResponse> Client::VerifyData(const std::string& page_token) {
   v1::VerifyDataRequest request;
   request.set_page_token(page_token);

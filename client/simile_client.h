@@ -82,6 +82,7 @@ class Client {
   absl::StatusOr<v1::Snapshot> GetSnapshot(const std::string& name);
   absl::StatusOr<v1::VerifySnapshotResponse> VerifySnapshot(const std::string& name);
   absl::Status DeleteSnapshot(const std::string& name);
+  absl::StatusOr<v1::SnapshotSchedule> GetSnapshotSchedule();
   absl::StatusOr<v1::RestoreSnapshotResponse> RestoreSnapshot(
       const v1::RestoreSnapshotRequest& request);
 

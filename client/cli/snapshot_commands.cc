@@ -96,6 +96,32 @@ int Delete(CommandContext& context, const std::string& name) {
   return kExitOk;
 }
 
+int Schedule(CommandContext& context) {
+  const auto schedule = context.client().GetSnapshotSchedule();
+  if (!schedule.ok()) return CommandContext::Fail(schedule.status());
+  if (schedule->interval_ms() == 0) {
+    CommandContext::Say(
+        "the server takes none by itself: start it with --snapshot-interval-s, e.g. 86400 for one "
+        "a day");
+  }
+  using google::protobuf::util::TimeUtil;
+  Json json = {{"interval_s", schedule->interval_ms() / 1000},
+               {"kept_max", schedule->kept_max()},
+               {"kept", schedule->kept()}};
+  if (schedule->has_newest_time()) {
+    json["newest"] = schedule->newest();
+    json["newest_time"] = TimeUtil::ToString(schedule->newest_time());
+  }
+  if (schedule->has_next_time()) json["next_time"] = TimeUtil::ToString(schedule->next_time());
+  if (!schedule->failure().empty()) {
+    CommandContext::Say(fmt::format("the last try failed: {}", schedule->failure()));
+    json["failure"] = schedule->failure();
+    json["failure_time"] = TimeUtil::ToString(schedule->failure_time());
+  }
+  context.NewOutput({}, /*single=*/true).Add(std::move(json));
+  return schedule->failure().empty() ? kExitOk : kExitFailed;
+}
+
 std::string Told(const v1::RestoredCollection& one, bool dry_run) {
   const std::string replaced =
       one.replaces() ? fmt::format(", in the place of {} documents", one.replaced_document_count())
@@ -169,6 +195,11 @@ void AddSnapshotCommands(CLI::App& app, CommandContext& context) {
   add("verify", "read every file of one and compare its SHA-256; exit code 1 when it is damaged",
       Verify);
   add("delete", "remove one, also an upload that is not finished", Delete);
+  context.AddCommand(
+      *group, "schedule",
+      "what the server takes by itself, and how that goes; exit code 1 when the last "
+      "try failed",
+      [&context] { return Schedule(context); });
   AddRestoreCommand(*group, context);
   AddSnapshotDownload(*group, context);
   AddSnapshotUpload(*group, context);

@@ -121,6 +121,9 @@ class Database {
                                                   const std::string& collection = "",
                                                   const CallContext& context = {});
 
+  // Of those that are taken by themselves.
+  SnapshotSchedule GetSnapshotSchedule() const { return snapshot_scheduler_->Schedule(); }
+
   // InvalidArgument for a name that cannot be one; else as Snapshots says.
   absl::StatusOr<SnapshotManifest> ReadSnapshot(const std::string& name) const;
   absl::StatusOr<SnapshotCheck> VerifySnapshot(const std::string& name) const;

@@ -80,7 +80,7 @@ SnapshotScheduler::Actions Database::SnapshotActions() {
             }
             return manifests;
           },
-          .create = [this](const std::string& name) { return CreateSnapshot(name).status(); },
+          .create = [this](const std::string& name) { return CreateSnapshot(name); },
           .remove = [this](const std::string& name) { return RemoveSnapshot(name); }};
 }
 

@@ -16,11 +16,13 @@ constexpr std::string_view kPrefix = "auto-";
 // Never waits longer in one go, so that a clock that is set is noticed.
 constexpr std::chrono::milliseconds kLookAgain{60'000};
 
+int64_t UnixMs(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
 std::string NameOf(std::chrono::system_clock::time_point time) {
-  const auto ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count() % 1000;
   return fmt::format("{}{:%Y%m%d-%H%M%S}-{:03}", kPrefix,
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(time)), ms);
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(time)), UnixMs(time) % 1000);
 }
 
 }  // namespace
@@ -28,6 +30,8 @@ std::string NameOf(std::chrono::system_clock::time_point time) {
 SnapshotScheduler::SnapshotScheduler(Actions actions, std::chrono::milliseconds interval,
                                      size_t kept_max)
     : actions_(std::move(actions)), interval_(interval), kept_max_(kept_max) {
+  schedule_.interval = interval_;
+  schedule_.kept_max = kept_max_;
   if (interval_.count() > 0) thread_ = std::thread([this] { Run(); });
 }
 
@@ -40,10 +44,16 @@ SnapshotScheduler::~SnapshotScheduler() {
   if (thread_.joinable()) thread_.join();
 }
 
+SnapshotSchedule SnapshotScheduler::Schedule() const {
+  ReadLock lock(mutex_);
+  return schedule_;
+}
+
 void SnapshotScheduler::Run() {
   for (;;) {
     const std::chrono::milliseconds wait = Step();
     WriteLock lock(mutex_);
+    schedule_.next_unix_ms = UnixMs(Clock::now() + wait);
     if (!closing_) closing_changed_.wait_for(mutex_, std::min(wait, kLookAgain));
     if (closing_) return;
   }
@@ -52,30 +62,41 @@ void SnapshotScheduler::Run() {
 std::chrono::milliseconds SnapshotScheduler::Step() {
   const auto retry =
       std::max<std::chrono::milliseconds>(std::chrono::milliseconds(1), interval_ / 10);
-  auto snapshots = actions_.list();
-  if (!snapshots.ok()) {
-    spdlog::warn("snapshots cannot be listed, so none is taken: {}", MessageOf(snapshots.status()));
+  auto own = ListOwn();
+  if (!own.ok()) {
+    spdlog::warn("snapshots cannot be listed, so none is taken: {}", MessageOf(own.status()));
+    NoteFailure(MessageOf(own.status()));
     return retry;
   }
-  std::erase_if(*snapshots,
-                [](const SnapshotManifest& one) { return !one.name.starts_with(kPrefix); });
-  std::ranges::sort(*snapshots, {}, &SnapshotManifest::created_unix_ms);
+  Note(*own);
   const auto now = Clock::now();
-  const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
-  if (!snapshots->empty()) {
+  if (!own->empty()) {
     // One of the future is of a clock that was set back.
-    const std::chrono::milliseconds age =
-        now_ms - std::chrono::milliseconds(snapshots->back().created_unix_ms);
+    const std::chrono::milliseconds age(UnixMs(now) - own->back().created_unix_ms);
     if (age.count() >= 0 && age < interval_) return interval_ - age;
   }
-  const std::string name = NameOf(now);
-  // The database logs why one was not made.
-  if (!actions_.create(name).ok()) return retry;
-  snapshots->push_back({.name = name});
-  if (absl::Status s = RemoveOld(*snapshots); !s.ok()) {
-    spdlog::warn("an old snapshot cannot be removed: {}", MessageOf(s));
+  auto created = actions_.create(NameOf(now));
+  if (!created.ok()) {
+    // The database logs why one was not made.
+    NoteFailure(MessageOf(created.status()));
+    return retry;
   }
+  NoteFailure("");
+  own->push_back(*std::move(created));
+  if (absl::Status s = RemoveOld(*own); !s.ok()) {
+    spdlog::warn("an old snapshot cannot be removed: {}", MessageOf(s));
+    NoteFailure(MessageOf(s));
+  }
+  if (auto left = ListOwn(); left.ok()) Note(*left);
   return interval_;
+}
+
+absl::StatusOr<std::vector<SnapshotManifest>> SnapshotScheduler::ListOwn() const {
+  auto own = actions_.list();
+  if (!own.ok()) return own;
+  std::erase_if(*own, [](const SnapshotManifest& one) { return !one.name.starts_with(kPrefix); });
+  std::ranges::sort(*own, {}, &SnapshotManifest::created_unix_ms);
+  return own;
 }
 
 absl::Status SnapshotScheduler::RemoveOld(const std::vector<SnapshotManifest>& own) {
@@ -84,6 +105,19 @@ absl::Status SnapshotScheduler::RemoveOld(const std::vector<SnapshotManifest>& o
     spdlog::info("removed snapshot '{}': {} are kept", own[at].name, kept_max_);
   }
   return absl::OkStatus();
+}
+
+void SnapshotScheduler::Note(const std::vector<SnapshotManifest>& own) {
+  WriteLock lock(mutex_);
+  schedule_.kept = own.size();
+  schedule_.newest = own.empty() ? "" : own.back().name;
+  schedule_.newest_unix_ms = own.empty() ? 0 : own.back().created_unix_ms;
+}
+
+void SnapshotScheduler::NoteFailure(const std::string& failure) {
+  WriteLock lock(mutex_);
+  schedule_.failure = failure;
+  schedule_.failure_unix_ms = failure.empty() ? 0 : UnixMs(Clock::now());
 }
 
 }  // namespace simile

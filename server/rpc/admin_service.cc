@@ -317,6 +317,18 @@ grpc::ServerUnaryReactor* AdminService::DeleteSnapshot(grpc::CallbackServerConte
       });
 }
 
+grpc::ServerUnaryReactor* AdminService::GetSnapshotSchedule(grpc::CallbackServerContext* context,
+                                                            const grpc::ByteBuffer* request,
+                                                            grpc::ByteBuffer* response) {
+  return UnaryCall<v1::GetSnapshotScheduleRequest, v1::SnapshotSchedule>::Start(
+      runtime_, runtime_.admin_pool, *context, request, response,
+      [this](const auto&, const CallContext&) -> absl::StatusOr<v1::SnapshotSchedule> {
+        v1::SnapshotSchedule proto;
+        ToProto(runtime_.database.GetSnapshotSchedule(), proto);
+        return proto;
+      });
+}
+
 grpc::ServerUnaryReactor* AdminService::RestoreSnapshot(grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* request,
                                                         grpc::ByteBuffer* response) {

@@ -13,18 +13,20 @@ using RawTransferService = v1::AdminService::WithRawCallbackMethod_GetSnapshotMa
                 v1::AdminService::WithRawCallbackMethod_FinishSnapshotUpload<
                     v1::AdminService::Service>>>>>;
 
+using RawSnapshotService = v1::AdminService::WithRawCallbackMethod_CreateSnapshot<
+    v1::AdminService::WithRawCallbackMethod_ListSnapshots<
+        v1::AdminService::WithRawCallbackMethod_GetSnapshot<
+            v1::AdminService::WithRawCallbackMethod_VerifySnapshot<
+                v1::AdminService::WithRawCallbackMethod_DeleteSnapshot<
+                    v1::AdminService::WithRawCallbackMethod_GetSnapshotSchedule<
+                        v1::AdminService::WithRawCallbackMethod_RestoreSnapshot<
+                            RawTransferService>>>>>>>;
+
 using RawAdminService = v1::AdminService::WithRawCallbackMethod_GetServerInfo<
     v1::AdminService::WithRawCallbackMethod_GetStats<
         v1::AdminService::WithRawCallbackMethod_LoadModel<
             v1::AdminService::WithRawCallbackMethod_UnloadModel<
-                v1::AdminService::WithRawCallbackMethod_CreateSnapshot<
-                    v1::AdminService::WithRawCallbackMethod_ListSnapshots<
-                        v1::AdminService::WithRawCallbackMethod_GetSnapshot<
-                            v1::AdminService::WithRawCallbackMethod_VerifySnapshot<
-                                v1::AdminService::WithRawCallbackMethod_DeleteSnapshot<
-                                    v1::AdminService::WithRawCallbackMethod_RestoreSnapshot<
-                                        v1::AdminService::WithRawCallbackMethod_VerifyData<
-                                            RawTransferService>>>>>>>>>>>;
+                v1::AdminService::WithRawCallbackMethod_VerifyData<RawSnapshotService>>>>>;
 
 // simile.v1.AdminService on the admin pool.
 class AdminService final : public RawAdminService {
@@ -58,6 +60,9 @@ class AdminService final : public RawAdminService {
   grpc::ServerUnaryReactor* DeleteSnapshot(grpc::CallbackServerContext* context,
                                            const grpc::ByteBuffer* request,
                                            grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetSnapshotSchedule(grpc::CallbackServerContext* context,
+                                                const grpc::ByteBuffer* request,
+                                                grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* RestoreSnapshot(grpc::CallbackServerContext* context,
                                             const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) override;

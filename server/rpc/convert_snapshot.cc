@@ -3,12 +3,18 @@
 #include "server/engine/errors.h"
 
 namespace simile {
+namespace {
+
+void SetTime(int64_t unix_ms, google::protobuf::Timestamp& proto) {
+  proto.set_seconds(unix_ms / 1000);
+  proto.set_nanos(static_cast<int32_t>(unix_ms % 1000) * 1'000'000);
+}
+
+}  // namespace
 
 void ToProto(const SnapshotManifest& manifest, bool with_files, v1::Snapshot& proto) {
   proto.set_name(manifest.name);
-  proto.mutable_create_time()->set_seconds(manifest.created_unix_ms / 1000);
-  proto.mutable_create_time()->set_nanos(static_cast<int32_t>(manifest.created_unix_ms % 1000) *
-                                         1'000'000);
+  SetTime(manifest.created_unix_ms, *proto.mutable_create_time());
   proto.set_last_sequence(manifest.last_sequence);
   proto.set_format(manifest.format);
   proto.set_program_version(manifest.program_version);
@@ -48,6 +54,17 @@ void ToProto(const Database::NamedSnapshot& snapshot, v1::Snapshot& proto) {
   if (snapshot.manifest.ok()) return ToProto(*snapshot.manifest, /*with_files=*/false, proto);
   proto.set_name(snapshot.name);
   proto.set_damage(MessageOf(snapshot.manifest.status()));
+}
+
+void ToProto(const SnapshotSchedule& schedule, v1::SnapshotSchedule& proto) {
+  proto.set_interval_ms(static_cast<uint64_t>(schedule.interval.count()));
+  proto.set_kept_max(static_cast<uint32_t>(schedule.kept_max));
+  proto.set_kept(static_cast<uint32_t>(schedule.kept));
+  proto.set_newest(schedule.newest);
+  if (!schedule.newest.empty()) SetTime(schedule.newest_unix_ms, *proto.mutable_newest_time());
+  if (schedule.next_unix_ms != 0) SetTime(schedule.next_unix_ms, *proto.mutable_next_time());
+  proto.set_failure(schedule.failure);
+  if (!schedule.failure.empty()) SetTime(schedule.failure_unix_ms, *proto.mutable_failure_time());
 }
 
 void ToProto(const SnapshotCheck& check, v1::VerifySnapshotResponse& proto) {

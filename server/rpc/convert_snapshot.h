@@ -10,6 +10,7 @@ void ToProto(const SnapshotManifest& manifest, bool with_files, v1::Snapshot& pr
 void ToProto(const Database::NamedSnapshot& snapshot, v1::Snapshot& proto);
 void ToProto(const SnapshotFile& file, v1::SnapshotFile& proto);
 void ToProto(const SnapshotUpload& upload, bool with_files, v1::SnapshotUpload& proto);
+void ToProto(const SnapshotSchedule& schedule, v1::SnapshotSchedule& proto);
 void ToProto(const SnapshotCheck& check, v1::VerifySnapshotResponse& proto);
 void ToProto(const RestoredCollection& restored, v1::RestoredCollection& proto);
 

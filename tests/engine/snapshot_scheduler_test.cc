@@ -39,17 +39,16 @@ class SnapshotSchedulerTest : public ::testing::Test {
               }
               return all;
             },
-            .create =
-                [this](const std::string& name) {
-                  const std::lock_guard lock(mutex_);
-                  if (failures_left_ > 0) {
-                    --failures_left_;
-                    return absl::ResourceExhaustedError("the disk is full");
-                  }
-                  known_[name] = NowMs();
-                  ++created_;
-                  return absl::OkStatus();
-                },
+            .create = [this](const std::string& name) -> absl::StatusOr<SnapshotManifest> {
+              const std::lock_guard lock(mutex_);
+              if (failures_left_ > 0) {
+                --failures_left_;
+                return absl::ResourceExhaustedError("the disk is full");
+              }
+              known_[name] = NowMs();
+              ++created_;
+              return SnapshotManifest{.name = name, .created_unix_ms = known_[name]};
+            },
             .remove =
                 [this](const std::string& name) {
                   const std::lock_guard lock(mutex_);
@@ -67,6 +66,16 @@ class SnapshotSchedulerTest : public ::testing::Test {
       std::this_thread::sleep_for(milliseconds(1));
     }
     FAIL() << "no snapshot was taken";
+  }
+
+  static SnapshotSchedule AwaitFirstLook(const SnapshotScheduler& scheduler) {
+    for (int turn = 0; turn < 10'000; ++turn) {
+      SnapshotSchedule schedule = scheduler.Schedule();
+      if (schedule.next_unix_ms != 0) return schedule;
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    ADD_FAILURE() << "it did not look";
+    return {};
   }
 
   std::vector<std::string> Names() {
@@ -111,9 +120,36 @@ TEST_F(SnapshotSchedulerTest, WhatFailsIsTriedAgain) {
   AwaitCreated(1);
 }
 
+TEST_F(SnapshotSchedulerTest, TellsTheNewestTheNextAndWhyTheLastTryFailed) {
+  known_["auto-1"] = 1;
+  failures_left_ = 1'000'000;
+  const int64_t before_ms = NowMs();
+  const SnapshotScheduler scheduler(Actions(), milliseconds(3'600'000), 3);
+  const SnapshotSchedule schedule = AwaitFirstLook(scheduler);
+  EXPECT_EQ(schedule.interval, milliseconds(3'600'000));
+  EXPECT_EQ(schedule.kept_max, 3u);
+  EXPECT_EQ(schedule.kept, 1u);
+  EXPECT_EQ(schedule.newest, "auto-1");
+  EXPECT_EQ(schedule.newest_unix_ms, 1);
+  EXPECT_EQ(schedule.failure, "the disk is full");
+  EXPECT_GE(schedule.failure_unix_ms, before_ms);
+  // After a failure it does not wait for a whole interval.
+  EXPECT_LE(schedule.next_unix_ms, NowMs() + 360'000);
+}
+
+TEST_F(SnapshotSchedulerTest, TellsWhatItMade) {
+  const SnapshotScheduler scheduler(Actions(), milliseconds(3'600'000), 3);
+  const SnapshotSchedule schedule = AwaitFirstLook(scheduler);
+  EXPECT_EQ(schedule.kept, 1u);
+  EXPECT_THAT(Names(), Contains(schedule.newest));
+  EXPECT_EQ(schedule.failure, "");
+  EXPECT_GT(schedule.next_unix_ms, schedule.newest_unix_ms + 3'500'000);
+}
+
 TEST_F(SnapshotSchedulerTest, AnIntervalOfZeroMeansNever) {
   {
     const SnapshotScheduler scheduler(Actions(), milliseconds(0), 1);
+    EXPECT_EQ(scheduler.Schedule().next_unix_ms, 0);
     std::this_thread::sleep_for(milliseconds(10));
   }
   EXPECT_EQ(created_, 0u);

@@ -194,6 +194,10 @@ TEST_F(CommandLineTest, ASnapshotIsTakenVerifiedAndRestored) {
       server_.Run({"snapshot", "create", "alone", "--collection", "again", "-o", "jsonl"});
   EXPECT_EQ(alone.exit_code, 0) << alone.errors;
   EXPECT_THAT(alone.output, HasSubstr("\"collection_count\":1"));
+  const CommandResult schedule = server_.Run({"snapshot", "schedule", "-o", "jsonl"});
+  EXPECT_EQ(schedule.exit_code, 0);
+  EXPECT_THAT(schedule.output, HasSubstr("\"interval_s\":0"));
+  EXPECT_THAT(schedule.errors, HasSubstr("--snapshot-interval-s"));
   const std::string snapshot = directory_.path() + "/data/snapshots/one";
   const std::string restored = directory_.path() + "/restored";
   const CommandResult made =

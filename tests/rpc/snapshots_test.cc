@@ -111,6 +111,16 @@ TEST_F(SnapshotsTest, OneOfASingleCollectionIsListedAndRestoredLikeAnyOther) {
   EXPECT_EQ(CountOf("again"), 2u);
 }
 
+TEST_F(SnapshotsTest, TheScheduleSaysThatThereIsNone) {
+  v1::SnapshotSchedule schedule;
+  ASSERT_TRUE(
+      Call(*admin_, &Stub::GetSnapshotSchedule, v1::GetSnapshotScheduleRequest(), schedule).ok());
+  EXPECT_EQ(schedule.interval_ms(), 0u);
+  EXPECT_EQ(schedule.kept_max(), 7u);
+  EXPECT_FALSE(schedule.has_next_time());
+  EXPECT_FALSE(schedule.has_newest_time());
+}
+
 TEST_F(SnapshotsTest, AnEmptyNameIsMadeOfTheTime) {
   ASSERT_TRUE(Create("").ok());
   EXPECT_THAT(made_.name(), ::testing::MatchesRegex("[0-9]+-[0-9]+"));
