@@ -36,7 +36,7 @@ done
 readonly size_max=260000000
 readonly prefix=simile-test-$$ image=localhost/simile-test bare_image=localhost/simile-test-bare
 containers=()
-readonly volumes=("$prefix-a" "$prefix-b" "$prefix-c")
+readonly volumes=("$prefix-a" "$prefix-b" "$prefix-c" "$prefix-copies")
 work=$keep
 if [ -n "$keep" ]; then
   mkdir -p "$keep"
@@ -71,23 +71,33 @@ expect() {
   note "ok: $1: $3"
 }
 
-# The restrictions of compose.yaml. No network: the command line runs inside.
+# The restrictions of compose.yaml. Servers have no network: the command line runs inside, or in a
+# container that shares the server's own.
 files_max=$(ulimit -Hn)
 [ "$files_max" != unlimited ] && [ "$files_max" -lt 65536 ] || files_max=65536
-readonly hardened=(--network none --read-only --tmpfs "/tmp:rw,size=16m,noexec" --cap-drop=ALL
+readonly hardened=(--read-only --tmpfs "/tmp:rw,size=16m,noexec" --cap-drop=ALL
   --security-opt no-new-privileges --pids-limit 1024 --memory 2g
   --ulimit "nofile=$files_max:$files_max" --ulimit nproc=16384:16384)
 
 # start CONTAINER IMAGE: a server on the volume of the same name.
 start() {
   containers+=("$1")
-  "${engine[@]}" run -d --name "$1" "${hardened[@]}" -v "$1:/var/lib/simile" \
+  "${engine[@]}" run -d --name "$1" --network none "${hardened[@]}" -v "$1:/var/lib/simile" \
     -e SIMILE_INSECURE=true "$2" >/dev/null || fail "the container $1 did not start."
 }
 
-# once [OPTION...] IMAGE ARGUMENT...: a command on the second volume, in a container that then goes.
+# once [OPTION...] IMAGE ARGUMENT...: simile-server on the second volume and the copies, in a container
+# that then goes.
 once() {
-  "${engine[@]}" run --rm -i "${hardened[@]}" -v "$prefix-b:/var/lib/simile" "$@"
+  "${engine[@]}" run --rm --network none "${hardened[@]}" -v "$prefix-b:/var/lib/simile" \
+    -v "$prefix-copies:/copies:ro" "$@"
+}
+
+# download SNAPSHOT: to the volume of copies, by the command line in a container of its own.
+download() {
+  "${engine[@]}" run --rm --network "container:$prefix-a" "${hardened[@]}" \
+    -v "$prefix-copies:/var/lib/simile" --entrypoint simile "$image" \
+    snapshot download "$1" /var/lib/simile 2>&1
 }
 
 inside() { "${engine[@]}" exec -i "$@"; }
@@ -216,22 +226,28 @@ expect "the one written last" late "$(simile "$prefix-a" get texts late -o jsonl
 simile "$prefix-a" delete texts late >/dev/null 2>&1
 expect_same_answer "$prefix-a"
 
-step "Taking a snapshot and a copy of it, then deleting two documents"
+step "Taking a snapshot and a copy of it, deleting two documents, and the same again"
 simile "$prefix-a" snapshot create nightly 2>&1 | indent
 simile "$prefix-a" snapshot verify nightly 2>&1 | indent
-inside "$prefix-a" tar -C /var/lib/simile/data/snapshots -c nightly >"$work/nightly.tar"
-note "the copy has $(stat -c %s "$work/nightly.tar") bytes"
+download nightly | indent
 simile "$prefix-a" delete texts text-1 text-2 >/dev/null 2>&1
 expect "documents" 10 "$(count "$prefix-a")"
+simile "$prefix-a" snapshot create later >/dev/null 2>&1
+download later | indent
+expect "snapshots" "later nightly" \
+  "$(simile "$prefix-a" snapshot list -o jsonl | sed 's/.*"name":"\([^"]*\)","create.*/\1/' | sort | xargs)"
+
+step "Restoring one collection beside the one that serves"
+simile "$prefix-a" snapshot restore nightly --collection texts --as before 2>&1 | indent
+expect "documents of it" 12 "$(simile "$prefix-a" count before -o json | tr -dc '0-9')"
 
 step "Stopping"
 "${engine[@]}" stop -t 60 "$prefix-a" >/dev/null
 expect "exit code after SIGTERM" 0 "$(state "$prefix-a" ExitCode)"
 
 step "Restoring the copy into a new volume, without a server"
-once --entrypoint tar "$image" -C /var/lib/simile -x <"$work/nightly.tar"
-once "$image" verify /var/lib/simile/nightly | indent
-once "$image" restore /var/lib/simile/nightly --data-dir /var/lib/simile/data | indent
+once "$image" verify /copies/nightly | indent
+once "$image" restore /copies/nightly --data-dir /var/lib/simile/data | indent
 start "$prefix-b" "$image"
 wait_healthy "$prefix-b"
 expect "documents" 12 "$(count "$prefix-b")"
