@@ -67,12 +67,6 @@ void AddIfDamaged(const std::string& path, std::vector<DamagedFile>& damaged) {
   }
 }
 
-std::string CutManifestText(uint64_t missing) {
-  return fmt::format(
-      "its end is missing: it knows nothing of {} operations before those that the logs hold",
-      missing);
-}
-
 }  // namespace
 
 bool DatabaseCheck::is_good() const {
@@ -94,11 +88,12 @@ std::vector<DamagedFile> FindDamagedManifest(const std::string& database_path) {
     damaged.push_back(
         {.path = current_path, .reason = "it does not name a MANIFEST that is there"});
   } else {
-    const std::string manifest = database_path + "/" + current->substr(0, current->size() - 1);
+    const std::string name = current->substr(0, current->size() - 1);
+    const std::string manifest = database_path + "/" + name;
     AddIfDamaged(manifest, damaged);
-    const auto missing = OperationsMissing(manifest, database_path);
-    if (damaged.empty() && missing.ok() && *missing > 0) {
-      damaged.push_back({.path = manifest, .reason = CutManifestText(*missing)});
+    std::string reason = CheckManifestEnd(database_path, name);
+    if (damaged.empty() && !reason.empty()) {
+      damaged.push_back({.path = manifest, .reason = std::move(reason)});
     }
   }
   return damaged;

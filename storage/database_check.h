@@ -69,7 +69,7 @@ TableCheck CheckTables(const DatabaseFiles& files, const Catalog& catalog, bool 
 std::optional<DamagedFile> CheckTable(const rocksdb::LiveFileMetaData& table,
                                       const Catalog& catalog, bool whole);
 
-// CURRENT, or the MANIFEST it names, when it is damaged or its end is missing (OperationsMissing).
+// CURRENT, or the MANIFEST it names, when it is damaged or its end is missing (CheckManifestEnd).
 // Cost: MANIFEST is read.
 std::vector<DamagedFile> FindDamagedManifest(const std::string& database_path);
 

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "storage/manifest_end.h"
 #include "storage/rocksdb_status.h"
 
 namespace simile {
@@ -118,11 +119,14 @@ absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::Open(const std::st
   surroundings.env = rocksdb::NewCompositeEnv(surroundings.file_system);
   rocksdb::DBOptions database_options = DatabaseOptionsOf(policy);
   database_options.env = surroundings.env.get();
-  database_options.listeners = {surroundings.damage,
-                                std::make_shared<ResumePolicy>(surroundings.file_system)};
+  const auto manifest_end = std::make_shared<ManifestEnd>(path);
+  database_options.listeners = {
+      surroundings.damage, std::make_shared<ResumePolicy>(surroundings.file_system), manifest_end};
   const rocksdb::Status opened =
       rocksdb::DB::Open(database_options, path, families, &handles, &raw);
   if (!opened.ok()) return FromRocksDb(opened, "opening the database " + path);
+  // Of tables that were made of the logs nobody is told.
+  manifest_end->Note();
   std::optional<FreeSpaceGuard> guard;
   if (ballast != nullptr) {
     guard.emplace(options.data_directory, options.free_disk_bytes_min, *ballast);

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/crc32c.h"
+#include "fmt/format.h"
 #include "storage/log_records.h"
 #include "tests/storage/crash_fixture.h"
 
@@ -20,6 +22,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 constexpr absl::StatusCode kDataLoss = absl::StatusCode::kDataLoss;
 constexpr uint32_t kDocuments = 200;
@@ -79,6 +82,46 @@ class DatabaseRecoveryTest : public CrashFixture {
   std::string ManifestPath() const {
     const std::string current = ReadFile(DatabasePath() + "/CURRENT");
     return DatabasePath() + "/" + current.substr(0, current.size() - 1);
+  }
+
+  static std::vector<uint64_t> RecordEnds(const std::string& path) {
+    std::vector<uint64_t> ends;
+    const LogRecordVisitor visitor{.on_record =
+                                       [&ends](const LogRecord& record) {
+                                         ends.push_back(record.end);
+                                         return true;
+                                       },
+                                   .on_damage = [](uint64_t, const std::string&) { return false; }};
+    EXPECT_THAT(ReadLogRecords(path, visitor), IsOk());
+    return ends;
+  }
+
+  // Cuts it off at the end of each record but the last: a start is refused, or all documents are
+  // there. Leaves everything as it was.
+  void CutManifestEverywhere(size_t documents) {
+    const std::string& data = options_.data_directory;
+    const std::string kept = data + ".kept";
+    fs::rename(data, kept);
+    fs::copy(kept, data, fs::copy_options::recursive);
+    const std::string manifest = ManifestPath();
+    std::vector<uint64_t> ends = RecordEnds(manifest);
+    ends.pop_back();
+    size_t refused = 0;
+    for (const uint64_t end : ends) {
+      fs::resize_file(manifest, end);
+      if (auto opened = Store::Open(options_); opened.ok()) {
+        store_ = *std::move(opened);
+        EXPECT_EQ(NumbersStored().size(), documents) << "cut at " << end;
+        Close();
+      } else {
+        ++refused;
+      }
+      fs::remove_all(data);
+      fs::copy(kept, data, fs::copy_options::recursive);
+    }
+    EXPECT_GT(refused, 0u);
+    fs::remove_all(data);
+    fs::rename(kept, data);
   }
 
   // The first `count` documents are there, whole, and no other; new ones can be written, and a
@@ -293,16 +336,8 @@ TEST_F(DatabaseRecoveryTest, AManifestThatEndsTooEarlyIsRefusedNamedAndMadeAnew)
   Reopen();
   WriteNumbers(kDocuments, kDocuments + 10);
   Close();
-  std::vector<uint64_t> ends;
   const std::string manifest = ManifestPath();
-  ASSERT_THAT(
-      ReadLogRecords(manifest, {.on_record =
-                                    [&ends](const LogRecord& record) {
-                                      ends.push_back(record.end);
-                                      return true;
-                                    },
-                                .on_damage = [](uint64_t, const std::string&) { return false; }}),
-      IsOk());
+  const std::vector<uint64_t> ends = RecordEnds(manifest);
   const std::string whole = ReadFile(manifest);
   uint64_t refused = 0;
   for (const uint64_t end : ends) {
@@ -327,6 +362,49 @@ TEST_F(DatabaseRecoveryTest, AManifestThatEndsTooEarlyIsRefusedNamedAndMadeAnew)
   EXPECT_EQ(DocumentsOf(Apply()), kDocuments + 10);
   Reopen();
   EXPECT_EQ(NumbersStored().size(), kDocuments + 10);
+}
+
+TEST_F(DatabaseRecoveryTest, ANoteOfTheManifestThatIsDamagedOrNewerOrOfAnotherSaysNothing) {
+  Reopen();
+  Close();
+  const std::string path = DatabasePath() + "/MANIFEST_END";
+  const std::string name = fs::path(ManifestPath()).filename();
+  const std::string note = ReadFile(path);
+  ASSERT_THAT(note, StartsWith("simile manifest end 1\n" + name + " "));
+  const auto longer = [](const std::string& title, const std::string& manifest) {
+    const std::string text = fmt::format("{}\n{} 99999999\n", title, manifest);
+    return fmt::format("{}crc32c {:08x}\n", text, Crc32c(text));
+  };
+  WriteFile(path, longer("simile manifest end 1", name));
+  EXPECT_THAT(Store::Open(options_), StatusIs(kDataLoss, "and had 99999999"));
+  std::vector<std::string> others = {longer("simile manifest end 2", name),
+                                     longer("simile manifest end 1", "MANIFEST-000001"),
+                                     longer("simile manifest end 1", ""),
+                                     std::string(),
+                                     std::string(5'000, 'x'),
+                                     note.substr(0, note.size() / 2)};
+  for (size_t at = 0; at < note.size(); ++at) {
+    others.push_back(note);
+    others.back()[at] = static_cast<char>(~note[at]);
+  }
+  for (const std::string& other : others) {
+    WriteFile(path, other);
+    EXPECT_TRUE(CheckDatabase(options_.data_directory)->is_good()) << other;
+  }
+  Reopen();
+  EXPECT_EQ(NumbersStored().size(), kDocuments);
+}
+
+// Whatever is cut off: a start is refused, or all documents are there.
+TEST_F(DatabaseRecoveryTest, AManifestThatEndsTooEarlyIsRefusedAlsoWhenNobodyWroteAfterIt) {
+  Reopen();  // Writes tables of the log.
+  Close();
+  CutManifestEverywhere(kDocuments);
+  Reopen();
+  WriteNumbers(kDocuments, kDocuments + 10);
+  ASSERT_THAT(store_->CreateSnapshot("one", 1, "test"), IsOk());  // Writes tables too.
+  Close();
+  CutManifestEverywhere(kDocuments + 10);
 }
 
 }  // namespace
