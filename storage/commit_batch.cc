@@ -20,8 +20,11 @@ int64_t UnixSeconds() {
 
 }  // namespace
 
-CommitBatch::CommitBatch(const DatabaseFiles& files, const Catalog& catalog)
-    : files_(files), catalog_(catalog), state_(catalog.State()) {}
+CommitBatch::CommitBatch(const DatabaseFiles& files, const Catalog& catalog,
+                         rocksdb::WriteBatch& buffer)
+    : files_(files), catalog_(catalog), batch_(buffer), state_(catalog.State()) {
+  batch_.Clear();
+}
 
 absl::StatusOr<CommitResult> CommitBatch::Add(const WriteRequest& request) {
   if (!catalog_.Find(request.collection_id).has_value()) {

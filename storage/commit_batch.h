@@ -25,7 +25,9 @@ namespace simile {
 // Thread safety: none; the committer owns it.
 class CommitBatch {
  public:
-  CommitBatch(const DatabaseFiles& files, const Catalog& catalog);
+  // What is written is put into `buffer`, which is emptied here and must outlive this: one that was
+  // used before has its memory already.
+  CommitBatch(const DatabaseFiles& files, const Catalog& catalog, rocksdb::WriteBatch& buffer);
 
   // Adds a request. NotFound when there is no such collection; DataLoss when a record it builds on
   // is damaged.
@@ -66,7 +68,7 @@ class CommitBatch {
 
   const DatabaseFiles& files_;
   const Catalog& catalog_;
-  rocksdb::WriteBatch batch_;
+  rocksdb::WriteBatch& batch_;
   std::unordered_map<std::string, Pending> pending_;       // By the key of the id.
   std::map<uint32_t, CollectionCountersRecord> counters_;  // Of the collections touched.
   StoreStateRecord state_;

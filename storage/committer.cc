@@ -19,6 +19,9 @@ namespace {
 // its writers do not wait for a long batch.
 constexpr size_t kGroupOperationsMax = 4'096;
 
+// Kept from one commit to the next; what a larger one took is given back.
+constexpr size_t kBufferBytesKept = size_t{16} << 20;
+
 bool OnlyRemoves(const WriteRequest& request) {
   return std::ranges::all_of(request.operations, [](const WriteOperation& operation) {
     return std::holds_alternative<RemoveOperation>(operation);
@@ -73,7 +76,7 @@ void Committer::EndGroup(const Group& group) {
 void Committer::Commit(const Group& group) {
   MutexLock lock(write_mutex_);
   files_.StopCompactionsIfDamaged();
-  CommitBatch batch(files_, catalog_);
+  CommitBatch batch(files_, catalog_, buffer_);
   bool sync = false;
   size_t good = 0;
   for (Waiting* waiting : group) {
@@ -91,6 +94,7 @@ void Committer::Commit(const Group& group) {
   if (good == 0) return;
   KillPoint("commit.before-write");
   const rocksdb::Status written = batch.Write(sync);
+  if (buffer_.GetDataSize() > kBufferBytesKept) buffer_ = rocksdb::WriteBatch();
   KillPoint("commit.after-write");
   if (!written.ok()) {
     absl::Status failure = FromRocksDb(written, "writing a batch");

@@ -70,6 +70,7 @@ class Committer {
   // Whoever writes to RocksDB holds it: the leading writer, or a change of the catalog.
   storage_internal::Mutex write_mutex_;
   FreeSpaceGuard guard_ ABSL_GUARDED_BY(write_mutex_);
+  rocksdb::WriteBatch buffer_ ABSL_GUARDED_BY(write_mutex_);  // Of commits, one after the other.
   std::string failure_ ABSL_GUARDED_BY(write_mutex_);  // Why, when it was here.
 
   storage_internal::Mutex queue_mutex_;

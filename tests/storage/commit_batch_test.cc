@@ -30,7 +30,7 @@ class CommitBatchTest : public StoreFixture {
     auto catalog = Catalog::Load(*files_);
     ASSERT_THAT(catalog, IsOk());
     catalog_ = *std::move(catalog);
-    batch_ = std::make_unique<CommitBatch>(*files_, *catalog_);
+    batch_ = std::make_unique<CommitBatch>(*files_, *catalog_, buffer_);
   }
 
   // Writes the batch and opens the store on what is there then.
@@ -45,6 +45,7 @@ class CommitBatchTest : public StoreFixture {
   uint32_t collection_ = 0, other_ = 0;
   std::unique_ptr<DatabaseFiles> files_;
   std::unique_ptr<Catalog> catalog_;
+  rocksdb::WriteBatch buffer_;
   std::unique_ptr<CommitBatch> batch_;
 };
 
