@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <utility>
 
 #include "embedder/encoder.h"
@@ -82,14 +83,16 @@ std::string ModelText(const ModelRegistry& models) {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
   const auto address = CheckedListenAddress(options);
   if (!address.ok()) return address.status();
-  auto models = LoadModels(options);
-  if (!models.ok()) return models.status();
-  const std::string model_text = ModelText(**models);
+  // The model takes most of a start: it is read while the store makes its log again.
+  auto models_future = std::async(std::launch::async, [&options] { return LoadModels(options); });
   auto store = Store::Open({.data_directory = options.data_dir,
                             .block_cache_bytes = options.block_cache_bytes,
                             .memtable_bytes = options.memtable_bytes,
                             .free_disk_bytes_min = options.free_disk_bytes_min});
+  auto models = models_future.get();
+  if (!models.ok()) return models.status();
   if (!store.ok()) return store.status();
+  const std::string model_text = ModelText(**models);
 
   std::unique_ptr<Server> server(new Server(options));
   server->database_ = std::make_unique<Database>(
