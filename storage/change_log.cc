@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <memory>
 #include <string>
+#include <string_view>
 
 #include "fmt/format.h"
 #include "storage/catalog_codec.h"
@@ -40,23 +40,17 @@ absl::StatusOr<std::vector<uint64_t>> ChangeLog::LabelsAfter(uint32_t collection
     return absl::OutOfRangeError(fmt::format(
         "changes after {} were asked for, but those up to {} are forgotten", sequence, *forgotten));
   }
-  const std::string end = CollectionPrefix(collection_id + 1);
-  const rocksdb::Slice end_slice(end);
-  rocksdb::ReadOptions options = DatabaseFiles::ScanOptions();
-  options.iterate_upper_bound = &end_slice;
-  options.fill_cache = false;
-  const std::unique_ptr<rocksdb::Iterator> found(
-      files_.db().NewIterator(options, files_.changes()));
   std::vector<uint64_t> labels;
   if (sequence == std::numeric_limits<uint64_t>::max()) return labels;
-  for (found->Seek(ChangesKey(collection_id, sequence + 1)); found->Valid(); found->Next()) {
-    const auto some = DecodeChanges(found->value().ToStringView());
-    if (!some.ok()) {
-      return Damaged(collection_id, LabelOfKey(found->key().ToStringView()), some.status());
-    }
+  const KeyRange range{.first = ChangesKey(collection_id, sequence + 1),
+                       .end = CollectionRange(collection_id).end};
+  const auto take = [&](std::string_view key, std::string_view value) {
+    const auto some = DecodeChanges(value);
+    if (!some.ok()) return Damaged(collection_id, LabelOfKey(key), some.status());
     labels.insert(labels.end(), some->begin(), some->end());
-  }
-  if (!found->status().ok()) return FromRocksDb(found->status(), "reading changes");
+    return absl::OkStatus();
+  };
+  if (absl::Status s = files_.Scan(files_.changes(), range, take); !s.ok()) return s;
   std::ranges::sort(labels);
   labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
   return labels;

@@ -1,7 +1,6 @@
 #include "storage/collection_check.h"
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,7 +9,6 @@
 #include "storage/catalog_codec.h"
 #include "storage/document_codec.h"
 #include "storage/keys.h"
-#include "storage/rocksdb_status.h"
 
 namespace simile {
 namespace {
@@ -53,26 +51,15 @@ class Check {
     }
   }
 
-  // Calls `visit(key, value)` for all of the collection in a family; false when some of them
-  // cannot be read.
-  bool Scan(rocksdb::ColumnFamilyHandle* family,
-            const std::function<void(std::string_view, std::string_view)>& visit) const {
-    const std::string end = CollectionPrefix(record_.id + 1);
-    const rocksdb::Slice end_slice(end);
-    rocksdb::ReadOptions options = DatabaseFiles::ScanOptions();
-    options.iterate_upper_bound = &end_slice;
-    options.fill_cache = false;
-    options.snapshot = snapshot_;
-    const std::unique_ptr<rocksdb::Iterator> found(files_.db().NewIterator(options, family));
-    for (found->Seek(CollectionPrefix(record_.id)); found->Valid(); found->Next()) {
-      visit(found->key().ToStringView(), found->value().ToStringView());
-    }
-    return found->status().ok();
+  // False when some of it cannot be read.
+  bool Scan(rocksdb::ColumnFamilyHandle* family, const DatabaseFiles::Visit& visit) const {
+    return files_.Scan(family, CollectionRange(record_.id), visit, snapshot_).ok();
   }
 
   void ReadLabels(rocksdb::ColumnFamilyHandle* family, uint8_t bit) {
     const bool is_whole = Scan(family, [&](std::string_view key, std::string_view value) {
       Take(LabelOfKey(key), value, bit);
+      return absl::OkStatus();
     });
     if (is_whole) return;
     for (uint64_t label = 1; label < found_.size(); ++label) {
@@ -127,6 +114,7 @@ class Check {
     const size_t prefix = CollectionPrefix(record_.id).size();
     if (Scan(files_.ids(), [&](std::string_view key, std::string_view value) {
           TakeId(key.substr(prefix), std::string(value));
+          return absl::OkStatus();
         })) {
       return;
     }

@@ -59,22 +59,16 @@ absl::Status CopyCatalog(const DatabaseFiles& from, const Moment& moment, uint32
 absl::Status CopyRange(const DatabaseFiles& from, const Moment& moment, uint32_t collection_id,
                        size_t family, const DatabaseFiles& to,
                        const std::function<absl::Status()>& check) {
-  const std::string end = CollectionPrefix(collection_id + 1);
-  const rocksdb::Slice end_slice(end);
-  rocksdb::ReadOptions options;
-  options.snapshot = moment.get();
-  options.iterate_upper_bound = &end_slice;
-  // Read once: it would push out what searches need.
-  options.fill_cache = false;
-  const std::unique_ptr<rocksdb::Iterator> at(from.db().NewIterator(options, from.all()[family]));
   rocksdb::WriteBatch batch;
-  for (at->Seek(CollectionPrefix(collection_id)); at->Valid(); at->Next()) {
-    batch.Put(to.all()[family], at->key(), at->value());
-    if (batch.GetDataSize() < kBatchBytes) continue;
+  const auto copy = [&](std::string_view key, std::string_view value) {
+    batch.Put(to.all()[family], key, value);
+    if (batch.GetDataSize() < kBatchBytes) return absl::OkStatus();
     if (absl::Status s = check(); !s.ok()) return s;
-    if (absl::Status s = Write(to, batch); !s.ok()) return s;
-  }
-  if (absl::Status s = FromRocksDb(at->status(), "reading a collection"); !s.ok()) return s;
+    return Write(to, batch);
+  };
+  const absl::Status scanned =
+      from.Scan(from.all()[family], CollectionRange(collection_id), copy, moment.get());
+  if (!scanned.ok()) return scanned;
   return Write(to, batch);
 }
 

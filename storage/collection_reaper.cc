@@ -94,9 +94,8 @@ void CollectionReaper::ForgetOldSessions() {
 }
 
 void CollectionReaper::RemoveData(uint32_t collection_id) {
-  const std::string first = CollectionPrefix(collection_id);
-  const std::string end = CollectionPrefix(collection_id + 1);
-  const rocksdb::Slice first_slice(first), end_slice(end);
+  const KeyRange range = CollectionRange(collection_id);
+  const rocksdb::Slice first_slice(range.first), end_slice(range.end);
   for (rocksdb::ColumnFamilyHandle* family : files_.all()) {
     if (family == files_.meta()) continue;
     // Whole files go at once, what is left at the edges by a tombstone. An error leaves the

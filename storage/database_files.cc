@@ -255,4 +255,19 @@ absl::StatusOr<std::string> DatabaseFiles::Get(rocksdb::ColumnFamilyHandle* fami
   return value;
 }
 
+absl::Status DatabaseFiles::Scan(rocksdb::ColumnFamilyHandle* family, const KeyRange& range,
+                                 const Visit& visit, const rocksdb::Snapshot* snapshot) const {
+  const rocksdb::Slice end(range.end);
+  rocksdb::ReadOptions options = ScanOptions();
+  options.iterate_upper_bound = &end;
+  options.fill_cache = false;
+  options.snapshot = snapshot;
+  const std::unique_ptr<rocksdb::Iterator> found(db_->NewIterator(options, family));
+  for (found->Seek(range.first); found->Valid(); found->Next()) {
+    absl::Status visited = visit(found->key().ToStringView(), found->value().ToStringView());
+    if (!visited.ok()) return visited;
+  }
+  return FromRocksDb(found->status(), "scanning column family " + family->GetName());
+}
+
 }  // namespace simile

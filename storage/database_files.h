@@ -4,9 +4,11 @@
 #include <rocksdb/db.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,6 +16,7 @@
 #include "storage/compaction_damage.h"
 #include "storage/database_file_system.h"
 #include "storage/free_space_guard.h"
+#include "storage/keys.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
 
@@ -93,6 +96,14 @@ class DatabaseFiles {
   // The value under `key`: NotFound, DataLoss, Internal.
   absl::StatusOr<std::string> Get(rocksdb::ColumnFamilyHandle* family, const std::string& key,
                                   const rocksdb::Snapshot* snapshot = nullptr) const;
+
+  using Visit = std::function<absl::Status(std::string_view key, std::string_view value)>;
+
+  // Calls `visit` for what is in `range` of a family, in the order of keys, until it returns an
+  // error, which is returned. As of ScanOptions, and past the block cache: a scan of everything
+  // would push out what queries read. DataLoss, Internal: what follows was not visited.
+  absl::Status Scan(rocksdb::ColumnFamilyHandle* family, const KeyRange& range, const Visit& visit,
+                    const rocksdb::Snapshot* snapshot = nullptr) const;
 
  private:
   // What there is before the database is open.

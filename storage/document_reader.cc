@@ -171,23 +171,16 @@ absl::StatusOr<std::vector<StoredDocument>> DocumentReader::List(uint32_t collec
 absl::Status DocumentReader::ScanVectors(
     uint32_t collection_id, uint64_t first_label, uint64_t end_label,
     const std::function<absl::Status(uint64_t, std::span<const float>)>& visit) const {
-  const std::string end = LabelKey(collection_id, end_label);
-  const rocksdb::Slice end_slice(end);
-  rocksdb::ReadOptions options = DatabaseFiles::ScanOptions();
-  options.iterate_upper_bound = &end_slice;
-  // A scan of everything would push out what queries read.
-  options.fill_cache = false;
-  const std::unique_ptr<rocksdb::Iterator> found(
-      files_.db().NewIterator(options, files_.vectors()));
-  for (found->Seek(LabelKey(collection_id, first_label)); found->Valid(); found->Next()) {
-    const uint64_t label = LabelOfKey(found->key().ToStringView());
-    const auto vector = DecodeVector(found->value().ToStringView());
+  const KeyRange range{.first = LabelKey(collection_id, first_label),
+                       .end = LabelKey(collection_id, end_label)};
+  return files_.Scan(files_.vectors(), range, [&](std::string_view key, std::string_view value) {
+    const uint64_t label = LabelOfKey(key);
+    const auto vector = DecodeVector(value);
     if (!vector.ok()) {
       return Damaged(Named("vector", collection_id, label), std::string(vector.status().message()));
     }
-    if (absl::Status s = visit(label, *vector); !s.ok()) return s;
-  }
-  return FromRocksDb(found->status(), "reading vectors");
+    return visit(label, *vector);
+  });
 }
 
 absl::Status DocumentReader::ReadVectors(

@@ -62,6 +62,10 @@ std::string ChangesKey(uint32_t collection_id, uint64_t sequence) {
   return LabelKey(collection_id, sequence);
 }
 
+KeyRange CollectionRange(uint32_t collection_id) {
+  return {.first = CollectionPrefix(collection_id), .end = CollectionPrefix(collection_id + 1)};
+}
+
 uint32_t CollectionOfKey(std::string_view key) {
   return BigEndian<uint32_t>(key.substr(0, sizeof(uint32_t)));
 }

@@ -28,6 +28,15 @@ std::string LabelKey(uint32_t collection_id, uint64_t label);
 std::string SessionKey(uint32_t collection_id, std::string_view session_id);
 std::string ChangesKey(uint32_t collection_id, uint64_t sequence);
 
+// The keys from `first` to before `end`.
+struct KeyRange {
+  std::string first;
+  std::string end;
+};
+
+// All of a collection in one of these families.
+KeyRange CollectionRange(uint32_t collection_id);
+
 // The collection that a key of these families begins with; of a shorter key, of what is there.
 uint32_t CollectionOfKey(std::string_view key);
 

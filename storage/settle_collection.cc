@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,19 +57,8 @@ class Settlement {
     bool IsWhole() const { return has_id && has_document && has_vector && !is_mixed; }
   };
 
-  using Visit = std::function<void(std::string_view key, std::string_view value)>;
-
-  bool Scan(rocksdb::ColumnFamilyHandle* family, const Visit& visit) const {
-    const std::string end = CollectionPrefix(collection_id_ + 1);
-    const rocksdb::Slice end_slice(end);
-    rocksdb::ReadOptions options = DatabaseFiles::ScanOptions();
-    options.iterate_upper_bound = &end_slice;
-    options.fill_cache = false;
-    const std::unique_ptr<rocksdb::Iterator> found(files_.db().NewIterator(options, family));
-    for (found->Seek(CollectionPrefix(collection_id_)); found->Valid(); found->Next()) {
-      visit(found->key().ToStringView(), found->value().ToStringView());
-    }
-    return found->status().ok();
+  absl::Status Scan(rocksdb::ColumnFamilyHandle* family, const DatabaseFiles::Visit& visit) const {
+    return files_.Scan(family, CollectionRange(collection_id_), visit);
   }
 
   Label& At(uint64_t label) {
@@ -80,31 +68,33 @@ class Settlement {
 
   // False when a table, or a record, cannot be read.
   bool ReadAll() {
-    bool is_good = true;
-    is_good &= Scan(files_.documents(), [&](std::string_view key, std::string_view value) {
+    const auto take_document = [&](std::string_view key, std::string_view value) {
       const auto document = DecodeDocument(value);
-      is_good &= document.ok();
-      if (!document.ok()) return;
+      if (!document.ok()) return document.status();
       Label& label = At(LabelOfKey(key));
       label.has_document = true;
       label.id_hash = std::hash<std::string>()(document->id);
       label.is_newer = document->sequence > last_sequence_;
       label.content_hash = ContentHash(*document);
-    });
-    is_good &= Scan(files_.vectors(), [&](std::string_view key, std::string_view value) {
+      return absl::OkStatus();
+    };
+    const auto take_vector = [&](std::string_view key, std::string_view value) {
       const uint64_t number = LabelOfKey(key);
       Label& label = At(number);
       label.has_vector = true;
       label.is_mixed =
           label.has_document && !dropped_.MayBelongTogether(collection_id_, number, label.is_newer,
                                                             label.content_hash, VectorHash(value));
-    });
-    is_good &= Scan(files_.ids(), [&](std::string_view key, std::string_view value) {
+      return absl::OkStatus();
+    };
+    const auto take_id = [&](std::string_view key, std::string_view value) {
       const auto number = DecodeLabel(value);
-      is_good &= number.ok();
-      if (number.ok() && IsIdOf(key, At(*number))) At(*number).has_id = true;
-    });
-    return is_good;
+      if (!number.ok()) return number.status();
+      if (IsIdOf(key, At(*number))) At(*number).has_id = true;
+      return absl::OkStatus();
+    };
+    return Scan(files_.documents(), take_document).ok() &&
+           Scan(files_.vectors(), take_vector).ok() && Scan(files_.ids(), take_id).ok();
   }
 
   // A label that was given to a document whose requests are dropped may be given again.
@@ -118,22 +108,18 @@ class Settlement {
   }
 
   absl::Status RemoveHalves(rocksdb::ColumnFamilyHandle* family) {
-    absl::Status status;
-    Scan(family, [&](std::string_view key, std::string_view) {
-      if (status.ok() && !At(LabelOfKey(key)).IsWhole()) status = Remove(family, key);
+    return Scan(family, [&](std::string_view key, std::string_view) {
+      return At(LabelOfKey(key)).IsWhole() ? absl::OkStatus() : Remove(family, key);
     });
-    return status;
   }
 
   absl::Status RemoveIds() {
-    absl::Status status;
-    Scan(files_.ids(), [&](std::string_view key, std::string_view value) {
+    return Scan(files_.ids(), [&](std::string_view key, std::string_view value) {
       const auto number = DecodeLabel(value);
-      if (!status.ok() || !number.ok()) return;
+      if (!number.ok()) return number.status();
       const Label& label = At(*number);
-      if (!label.IsWhole() || !IsIdOf(key, label)) status = Remove(files_.ids(), key);
+      return label.IsWhole() && IsIdOf(key, label) ? absl::OkStatus() : Remove(files_.ids(), key);
     });
-    return status;
   }
 
   const DatabaseFiles& files_;
