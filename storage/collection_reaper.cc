@@ -1,7 +1,5 @@
 #include "storage/collection_reaper.h"
 
-#include <rocksdb/convenience.h>
-
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -12,6 +10,7 @@
 #include "base/kill_point.h"
 #include "fmt/format.h"
 #include "storage/catalog_codec.h"
+#include "storage/collection_tables.h"
 #include "storage/keys.h"
 
 namespace simile {
@@ -21,6 +20,7 @@ using storage_internal::MutexLock;
 namespace {
 
 constexpr int64_t kSessionLifeSeconds = 7 * 24 * 60 * 60;
+constexpr std::chrono::milliseconds kRetryAfter{100};
 
 }  // namespace
 
@@ -50,6 +50,9 @@ void CollectionReaper::Reap(uint32_t collection_id) {
 }
 
 void CollectionReaper::Run() {
+  // Also a table that stayed named in MANIFEST, and of which no drop is left.
+  DeleteTables();
+  SplitTables();
   FindDropped();
   ForgetOldSessions();
   for (;;) {
@@ -63,6 +66,26 @@ void CollectionReaper::Run() {
     }
     RemoveData(collection_id);
   }
+}
+
+// False when they cannot be deleted, or the store is closed before.
+bool CollectionReaper::DeleteTables() {
+  for (;;) {
+    const auto busy = DeleteDroppedTables(files_);
+    if (!busy.ok()) return false;
+    if (*busy == 0) return true;
+    // A compaction ends, also one that meets damage again and again: RocksDB rests between.
+    MutexLock lock(mutex_);
+    if (closing_) return false;
+    changed_.wait_for(mutex_, kRetryAfter);
+  }
+}
+
+void CollectionReaper::SplitTables() {
+  SplitMixedTables(files_, [this] {
+    MutexLock lock(mutex_);
+    return !closing_;
+  });
 }
 
 void CollectionReaper::FindDropped() {
@@ -93,20 +116,27 @@ void CollectionReaper::ForgetOldSessions() {
   }
 }
 
+// Also when that cannot be read.
+bool CollectionReaper::HasKeys(rocksdb::ColumnFamilyHandle* family, uint32_t collection_id) const {
+  const absl::Status scanned = files_.Scan(
+      family, CollectionRange(collection_id),
+      [](std::string_view, std::string_view) { return absl::AlreadyExistsError("a key"); });
+  return !scanned.ok();
+}
+
 void CollectionReaper::RemoveData(uint32_t collection_id) {
+  // Whole tables go at once, what is in level 0 and in memory by a tombstone. An error leaves the
+  // `dropped/` key, so the next start tries again.
+  SplitTables();
+  if (!DeleteTables()) return;
   const KeyRange range = CollectionRange(collection_id);
-  const rocksdb::Slice first_slice(range.first), end_slice(range.end);
   for (rocksdb::ColumnFamilyHandle* family : files_.all()) {
     if (family == files_.meta()) continue;
-    // Whole files go at once, what is left at the edges by a tombstone. An error leaves the
-    // `dropped/` key, so the next start tries again.
-    rocksdb::WriteBatch batch;
-    batch.DeleteRange(family, first_slice, end_slice);
-    if (!rocksdb::DeleteFilesInRange(&files_.db(), family, &first_slice, &end_slice,
-                                     /*include_end=*/false)
-             .ok() ||
-        !files_.Write(rocksdb::WriteOptions(), &batch).ok()) {
-      return;
+    // A tombstone for nothing would widen a table of a neighbour.
+    if (HasKeys(family, collection_id)) {
+      rocksdb::WriteBatch batch;
+      batch.DeleteRange(family, range.first, range.end);
+      if (!files_.Write(rocksdb::WriteOptions(), &batch).ok()) return;
     }
     KillPoint("reaper.between-families");
   }
@@ -118,6 +148,7 @@ void CollectionReaper::RemoveData(uint32_t collection_id) {
   rocksdb::WriteBatch batch;
   batch.Delete(files_.meta(), DroppedKey(collection_id));
   files_.Write(rocksdb::WriteOptions(), &batch).PermitUncheckedError();
+  files_.ResumeCompactions();
 }
 
 }  // namespace simile

@@ -12,8 +12,9 @@
 
 namespace simile {
 
-// Reclaims the space of dropped collections in the background, and forgets ingest sessions that
-// nobody has used for a week. What it did not finish goes on after the next start.
+// Reclaims the space of dropped collections in the background, keeps collections apart in tables,
+// and forgets ingest sessions that nobody has used for a week. What it did not finish goes on after
+// the next start.
 //
 // Thread safety: all methods may be called together.
 class CollectionReaper {
@@ -32,8 +33,11 @@ class CollectionReaper {
 
  private:
   void Run();
+  bool DeleteTables();
+  void SplitTables();
   void FindDropped();
   void ForgetOldSessions();
+  bool HasKeys(rocksdb::ColumnFamilyHandle* family, uint32_t collection_id) const;
   void RemoveData(uint32_t collection_id);
 
   const DatabaseFiles& files_;

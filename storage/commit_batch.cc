@@ -30,6 +30,9 @@ absl::StatusOr<CommitResult> CommitBatch::Add(const WriteRequest& request) {
   if (!catalog_.Find(request.collection_id).has_value()) {
     return absl::NotFoundError("the collection was deleted");
   }
+  if (request.progress.has_value() && request.progress->session_id.empty()) {
+    return absl::InvalidArgumentError("the id of a session is empty");
+  }
   const CollectionCountersRecord counters_before = CountersOf(request.collection_id);
   const StoreStateRecord state_before = state_;
   batch_.SetSavePoint();
@@ -93,6 +96,7 @@ void CommitBatch::SetPending(std::string id_key, const Pending& pending) {
 
 absl::StatusOr<OperationResult> CommitBatch::Apply(uint32_t collection_id,
                                                    const PutOperation& put) {
+  if (put.id.empty()) return absl::InvalidArgumentError("the id of a document is empty");
   std::string id_key = IdKey(collection_id, put.id);
   const absl::StatusOr<uint64_t> found = FindLabel(id_key, put.id);
   if (!found.ok()) return found.status();

@@ -22,8 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kPrefixBytes = sizeof(uint32_t);
-
 // The collections between the smallest and the largest key; all for the catalog's own tables.
 void NameCollections(const rocksdb::LiveFileMetaData& table, const Catalog& catalog,
                      DamagedFile& damaged) {
@@ -31,7 +29,7 @@ void NameCollections(const rocksdb::LiveFileMetaData& table, const Catalog& cata
   const uint32_t first = CollectionOfKey(table.smallestkey);
   uint32_t last = CollectionOfKey(table.largestkey);
   // The end of a range that was deleted, which it does not hold.
-  if (table.largestkey.size() == kPrefixBytes && last > first) --last;
+  if (table.largestkey.size() == kCollectionPrefixBytes && last > first) --last;
   for (const CollectionRecord& record : catalog.Collections()) {
     if (!is_catalog && (record.id < first || record.id > last)) continue;
     damaged.collections.push_back(record.name);

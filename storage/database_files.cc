@@ -3,6 +3,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/sst_partitioner.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 
@@ -11,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "storage/keys.h"
 #include "storage/manifest_end.h"
 #include "storage/rocksdb_status.h"
 
@@ -92,6 +94,10 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const StoreO
   family.level_compaction_dynamic_level_bytes = true;
   const std::vector<rocksdb::CompressionType> supported = rocksdb::GetSupportedCompressions();
   const bool has_lz4 = std::ranges::count(supported, rocksdb::kLZ4Compression) > 0;
+  if (name != "default") {
+    family.sst_partitioner_factory =
+        rocksdb::NewSstPartitionerFixedPrefixFactory(kCollectionPrefixBytes);
+  }
   // Floats do not compress, so vectors are not worth the time.
   family.compression =
       name == "documents" && has_lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
@@ -222,10 +228,33 @@ DatabaseFiles::DatabaseFiles(std::unique_ptr<rocksdb::DB> db,
 
 void DatabaseFiles::StopCompactionsIfDamaged() const {
   if (!surroundings_.damage->TakeMet()) return;
+  storage_internal::MutexLock lock(compactions_mutex_);
+  are_compactions_stopped_ = true;
   for (rocksdb::ColumnFamilyHandle* handle : handles_) {
     // One that cannot be told goes on trying, which harms nobody soon.
     db_->SetOptions(handle, {{"disable_auto_compactions", "true"}}).PermitUncheckedError();
   }
+}
+
+void DatabaseFiles::ResumeCompactions() const {
+  storage_internal::MutexLock lock(compactions_mutex_);
+  if (!are_compactions_stopped_) return;
+  are_compactions_stopped_ = false;
+  for (rocksdb::ColumnFamilyHandle* handle : handles_) {
+    // One that cannot be told compacts again after the next start.
+    db_->SetOptions(handle, {{"disable_auto_compactions", "false"}}).PermitUncheckedError();
+  }
+}
+
+void DatabaseFiles::Rewrite(const rocksdb::LiveFileMetaData& table) const {
+  const auto family =
+      std::ranges::find(handles_, table.column_family_name, &rocksdb::ColumnFamilyHandle::GetName);
+  if (family == handles_.end() || has_failed()) return;
+  if (db_->GetOptions(*family).disable_auto_compactions) return;
+  const rocksdb::Status rewritten = db_->CompactFiles({}, *family, {table.name}, table.level);
+  // Damage that is met here need not end the compactions of other tables. Should it have been one
+  // of those that met it, it does so again.
+  if (!rewritten.ok()) surroundings_.damage->TakeMet();
 }
 
 DatabaseFiles::~DatabaseFiles() {

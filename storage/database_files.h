@@ -70,9 +70,16 @@ class DatabaseFiles {
   // linked where they do not change. Reads and writes go on. Not yet synced.
   absl::Status LinkTo(const std::string& path) const;
 
-  // Ends compactions until the next opening, when one has met a damaged table. To be called now and
-  // then, by who writes. Cost: nearly none when none has.
+  // Ends compactions, when one has met a damaged table, until ResumeCompactions or the next
+  // opening. To be called now and then, by who writes. Cost: nearly none when none has.
   void StopCompactionsIfDamaged() const;
+
+  // Lets compactions go on that StopCompactionsIfDamaged has ended: the table may be gone.
+  void ResumeCompactions() const;
+
+  // Writes a table anew, in its level. Nothing when it cannot be read, when a compaction has it,
+  // and where there are no compactions.
+  void Rewrite(const rocksdb::LiveFileMetaData& table) const;
 
   // Syncs the log and closes.
   ~DatabaseFiles();
@@ -120,6 +127,8 @@ class DatabaseFiles {
   mutable storage_internal::Mutex write_mutex_;
   mutable std::optional<FreeSpaceGuard> guard_ ABSL_GUARDED_BY(write_mutex_);
   mutable std::atomic<bool> has_failed_{false};
+  mutable storage_internal::Mutex compactions_mutex_;
+  mutable bool are_compactions_stopped_ ABSL_GUARDED_BY(compactions_mutex_) = false;
   std::unique_ptr<rocksdb::DB> db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // Owned by db_.
 };

@@ -1,6 +1,7 @@
 #ifndef SIMILE_STORAGE_KEYS_H_
 #define SIMILE_STORAGE_KEYS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -21,7 +22,9 @@ std::string DroppedKey(uint32_t collection_id);
 // The number at the end of a key made by one of the three above; false when it has another length.
 bool ParseCollectionId(std::string_view key, std::string_view prefix, uint32_t& collection_id);
 
-// Of the other column families: 4 bytes of collection id first.
+// Of the other column families: 4 bytes of collection id first, and more behind them: no id of a
+// document or a session is empty.
+inline constexpr size_t kCollectionPrefixBytes = 4;
 std::string CollectionPrefix(uint32_t collection_id);
 std::string IdKey(uint32_t collection_id, std::string_view id);
 std::string LabelKey(uint32_t collection_id, uint64_t label);

@@ -21,7 +21,7 @@ enum class Durability : uint8_t {
 // everything else is replaced and the stored vector, its source, token_count and truncated are
 // kept; when the id is not stored, nothing is written and the result says kNotFound.
 struct PutOperation {
-  std::string id;
+  std::string id;  // Not empty.
   std::string text;
   Metadata metadata;
   std::optional<std::vector<float>> vector;
