@@ -14,9 +14,9 @@
 #include <span>
 #include <string>
 
+#include "base/x86_features.h"
 #include "embedder/gelu_table.h"
 #include "embedder/kernels.h"
-#include "embedder/x86_features.h"
 
 HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,avx2")
 

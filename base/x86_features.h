@@ -1,5 +1,5 @@
-#ifndef SIMILE_EMBEDDER_X86_FEATURES_H_
-#define SIMILE_EMBEDDER_X86_FEATURES_H_
+#ifndef SIMILE_BASE_X86_FEATURES_H_
+#define SIMILE_BASE_X86_FEATURES_H_
 
 namespace simile {
 
@@ -14,6 +14,9 @@ bool HasAvx512Bfloat16();
 // registers to processes that ask for it, once, for all threads.
 bool HasAmxBfloat16();
 
+// AMX-TILE and AMX-INT8 beside AVX-512 F, BW, DQ, VL, as above.
+bool HasAmxInt8();
+
 }  // namespace simile
 
-#endif  // SIMILE_EMBEDDER_X86_FEATURES_H_
+#endif  // SIMILE_BASE_X86_FEATURES_H_

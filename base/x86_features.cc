@@ -1,4 +1,4 @@
-#include "embedder/x86_features.h"
+#include "base/x86_features.h"
 
 #if defined(__x86_64__)
 
@@ -41,9 +41,7 @@ bool AskForTileData() {
   return syscall(SYS_arch_prctl, kRequestPermission, kTileDataRegisters) == 0;
 }
 
-}  // namespace
-
-bool HasAvx512Bfloat16() {
+bool HasAvx512() {
   constexpr uint64_t kVectorRegisters = 0xe6;  // SSE, AVX, masks, both upper parts of AVX-512.
   if ((EnabledRegisters() & kVectorRegisters) != kVectorRegisters) return false;
   const Leaf features = ReadLeaf(7, 0);
@@ -51,18 +49,34 @@ bool HasAvx512Bfloat16() {
   for (const unsigned bit : {kFoundation, kDoubleQuad, kByteWord, kVectorLength}) {
     if (!HasBit(features.ebx, bit)) return false;
   }
-  constexpr unsigned kBfloat16 = 5;
-  return HasBit(ReadLeaf(7, 1).eax, kBfloat16);
+  return true;
 }
 
-bool HasAmxBfloat16() {
+// Tiles, and products of what `product_bit` stands for.
+bool HasTiles(unsigned product_bit) {
   constexpr unsigned kTileConfigRegisters = 17;
   const uint64_t enabled = EnabledRegisters();
   if (!HasBit(enabled, kTileConfigRegisters) || !HasBit(enabled, kTileDataRegisters)) return false;
   const Leaf features = ReadLeaf(7, 0);
-  constexpr unsigned kAmxBfloat16 = 22, kAmxTile = 24;
-  if (!HasBit(features.edx, kAmxBfloat16) || !HasBit(features.edx, kAmxTile)) return false;
-  return HasAvx512Bfloat16() && AskForTileData();
+  constexpr unsigned kAmxTile = 24;
+  return HasBit(features.edx, product_bit) && HasBit(features.edx, kAmxTile);
+}
+
+}  // namespace
+
+bool HasAvx512Bfloat16() {
+  constexpr unsigned kBfloat16 = 5;
+  return HasAvx512() && HasBit(ReadLeaf(7, 1).eax, kBfloat16);
+}
+
+bool HasAmxBfloat16() {
+  constexpr unsigned kAmxBfloat16 = 22;
+  return HasAvx512Bfloat16() && HasTiles(kAmxBfloat16) && AskForTileData();
+}
+
+bool HasAmxInt8() {
+  constexpr unsigned kAmxInt8 = 25;
+  return HasAvx512() && HasTiles(kAmxInt8) && AskForTileData();
 }
 
 }  // namespace simile
@@ -73,6 +87,7 @@ namespace simile {
 
 bool HasAvx512Bfloat16() { return false; }
 bool HasAmxBfloat16() { return false; }
+bool HasAmxInt8() { return false; }
 
 }  // namespace simile
 
