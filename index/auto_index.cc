@@ -86,6 +86,16 @@ absl::StatusOr<SearchAnswer> AutoIndex::Search(std::span<const float> query,
   return scan_->Search(query, options);
 }
 
+std::vector<absl::StatusOr<SearchAnswer>> AutoIndex::SearchBatch(
+    std::span<const BatchQuery> queries) const {
+  if (const HnswIndex* graph = settled_.load(std::memory_order_acquire)) {
+    return graph->SearchBatch(queries);
+  }
+  ReaderLock lock(mutex_);
+  if (phase_ == Phase::kGraph) return graph_->SearchBatch(queries);
+  return scan_->SearchBatch(queries);
+}
+
 void AutoIndex::LearnFrom(std::span<const float> vectors) {
   if (vectors.size() / settings_.dimension < scan_vectors_max_) return;
   FlatIndex prepared(settings_.metric, settings_.dimension);

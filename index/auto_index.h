@@ -34,6 +34,8 @@ class AutoIndex final : public VectorIndex {
   bool Remove(uint64_t label) override;
   absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
                                       const SearchOptions& options) const override;
+  std::vector<absl::StatusOr<SearchAnswer>> SearchBatch(
+      std::span<const BatchQuery> queries) const override;
   void LearnFrom(std::span<const float> vectors) override;
   absl::StatusOr<uint64_t> Restore(size_t threads) override;
   absl::StatusOr<CheckpointReport> Checkpoint(uint64_t sequence) override;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -46,6 +47,32 @@ using NearerFunction = size_t (*)(const CodeRows& rows, const QueryCode& query,
 
 inline constexpr size_t kRowsMax = 256;
 
+// Queries that are compared with the same rows.
+struct QueryBatch {
+  static constexpr size_t kQueriesMax = 32;
+
+  std::vector<QueryCode> queries;  // 1 to kQueriesMax.
+  AlignedBytes tiles;              // The components once more, in the order of BatchKernel::pack.
+};
+
+// A row that is near to a query of a batch.
+struct NearRow {
+  uint32_t query = 0;  // Its place in the batch.
+  uint32_t slot = 0;
+  uint32_t key = 0;
+};
+
+// Compares each row with all queries of a batch while it is at hand. For integer codes.
+struct BatchKernel {
+  // Fills `tiles` once the queries are there. Null: nothing is to be done.
+  void (*pack)(QueryBatch& batch) = nullptr;
+
+  // As NearerFunction, with a bound for each query; those near come in no order. There must be room
+  // for one of each slot and query. Null: one query after the other is as fast.
+  size_t (*nearer)(const CodeRows& rows, const QueryBatch& batch, const uint32_t* slots,
+                   size_t count, const uint32_t* bounds, NearRow* near) = nullptr;
+};
+
 // Turns a row of sq8 or sq4 into the components of a query (int8, one for each code of the row) and
 // returns their sum. Components beyond `dimension` are 0.
 using ComponentsFunction = int32_t (*)(const std::byte* row, size_t row_bytes, size_t dimension,
@@ -53,15 +80,38 @@ using ComponentsFunction = int32_t (*)(const std::byte* row, size_t row_bytes, s
 
 // A level of instructions; kernels of all levels give the same keys beside integer codes.
 struct CodeKernels {
-  std::string_view level;  // "avx512_vnni", "highway" or "scalar".
+  std::string_view level;  // "amx_int8", "avx512_vnni", "highway" or "scalar".
   NearerFunction (*nearer)(CodeFormat format, bool euclidean);
-  ComponentsFunction (*components)(CodeFormat format);  // Null for float32.
+  ComponentsFunction (*components)(CodeFormat format);                // Null for float32.
+  BatchKernel (*batch)(CodeFormat format, bool euclidean) = nullptr;  // Null: none for any format.
+};
+
+// The batch kernel of a level, or the one for one query in its place.
+//
+// Thread safety: immutable.
+class BatchComparison {
+ public:
+  // For integer codes.
+  BatchComparison(const CodeKernels& kernels, CodeFormat format, bool euclidean);
+
+  void Pack(QueryBatch& batch) const {
+    if (batch_.pack != nullptr) batch_.pack(batch);
+  }
+
+  // As BatchKernel::nearer.
+  size_t NearerThan(const CodeRows& rows, const QueryBatch& batch, std::span<const uint32_t> slots,
+                    const uint32_t* bounds, NearRow* near) const;
+
+ private:
+  const NearerFunction one_;
+  const BatchKernel batch_;
 };
 
 // The levels that this machine has, best first.
 const std::vector<CodeKernels>& AllCodeKernels();
 
 // One for each level; null where the machine lacks it.
+const CodeKernels* AmxCodeKernels();
 const CodeKernels* VnniCodeKernels();
 const CodeKernels* HighwayCodeKernels();
 const CodeKernels* ScalarCodeKernels();

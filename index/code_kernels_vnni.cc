@@ -98,32 +98,31 @@ SIMILE_VNNI_INLINE __m128 SquaresOf(const CodeRows& rows, const uint32_t* slots)
   return _mm_load_ps(squares);
 }
 
-SIMILE_VNNI_INLINE __m128i KeysOfSquaredDistances(const CodeRows& rows, const QueryCode& query,
-                                                  const uint32_t* slots, __m128 products) {
-  const __m128 squares = _mm_add_ps(SquaresOf(rows, slots), _mm_set1_ps(query.squares));
-  const __m128 distances = _mm_fnmadd_ps(_mm_set1_ps(2 * query.ratio), products, squares);
+// `squares` of the rows are looked at for Euclidean keys only.
+SIMILE_VNNI_INLINE __m128i KeysOfSquaredDistances(const QueryCode& query, __m128 squares,
+                                                  __m128 products) {
+  const __m128 both = _mm_add_ps(squares, _mm_set1_ps(query.squares));
+  const __m128 distances = _mm_fnmadd_ps(_mm_set1_ps(2 * query.ratio), products, both);
   const __m128 bounded =
       _mm_min_ps(_mm_max_ps(distances, _mm_setzero_ps()), _mm_set1_ps(kSquaredDistanceMax));
   return _mm_cvttps_epu32(bounded);
 }
 
 template <typename Format, bool kEuclidean>
-SIMILE_VNNI_INLINE __m128i KeysOfSums(const CodeRows& rows, const QueryCode& query,
-                                      const uint32_t* slots, __m128i sums) {
+SIMILE_VNNI_INLINE __m128i KeysOfSums(const QueryCode& query, __m128 squares, __m128i sums) {
   if constexpr (Format::kDoubled) sums = _mm_slli_epi32(sums, 1);
   const __m128i products = _mm_sub_epi32(sums, _mm_set1_epi32(query.offset));
   if constexpr (kEuclidean) {
-    return KeysOfSquaredDistances(rows, query, slots, _mm_cvtepi32_ps(products));
+    return KeysOfSquaredDistances(query, squares, _mm_cvtepi32_ps(products));
   } else {
     return _mm_sub_epi32(_mm_set1_epi32(static_cast<int>(0x80000000u)), products);
   }
 }
 
 template <typename Format, bool kEuclidean>
-SIMILE_VNNI_INLINE __m128i KeysOfSums(const CodeRows& rows, const QueryCode& query,
-                                      const uint32_t* slots, __m128 sums) {
+SIMILE_VNNI_INLINE __m128i KeysOfSums(const QueryCode& query, __m128 squares, __m128 sums) {
   if constexpr (kEuclidean) {
-    return _mm_castps_si128(_mm_castsi128_ps(KeysOfSquaredDistances(rows, query, slots, sums)));
+    return _mm_castps_si128(_mm_castsi128_ps(KeysOfSquaredDistances(query, squares, sums)));
   } else {
     const __m128i bits = _mm_castps_si128(_mm_sub_ps(_mm_setzero_ps(), sums));
     const __m128i flips =
@@ -157,8 +156,10 @@ SIMILE_VNNI_INLINE size_t NearerOfLines(const CodeRows& rows, const QueryCode& q
       sum2 = Format::Step(sum2, row2, components, line);
       sum3 = Format::Step(sum3, row3, components, line);
     }
+    __m128 squares{};
+    if constexpr (kEuclidean) squares = SquaresOf(rows, all + at);
     const __m128i four =
-        KeysOfSums<Format, kEuclidean>(rows, query, all + at, SumsOfLanes(sum0, sum1, sum2, sum3));
+        KeysOfSums<Format, kEuclidean>(query, squares, SumsOfLanes(sum0, sum1, sum2, sum3));
     _mm_store_si128(reinterpret_cast<__m128i*>(keys + at), four);
   }
   size_t near = 0;
@@ -207,6 +208,95 @@ NearerFunction NearerOf(CodeFormat format, bool euclidean) {
       return euclidean ? &Nearer<Sq4, true> : &Nearer<Sq4, false>;
   }
   return nullptr;
+}
+
+// Of four rows and four queries: 16 registers of sums, so that each line that is loaded is used
+// four times.
+template <typename Format, bool kEuclidean>
+SIMILE_VNNI_INLINE void KeysOfFour(const CodeRows& rows, const uint32_t* slots,
+                                   const QueryCode* const* queries, uint32_t* keys,
+                                   size_t keys_stride) {
+  const std::byte* row[4];
+  const std::byte* components[4];
+  typename Format::Sum sums[4][4];
+  for (size_t at = 0; at < 4; ++at) {
+    row[at] = RowOf(rows, slots[at], rows.row_bytes);
+    components[at] = queries[at]->components.data();
+  }
+#pragma GCC unroll 4
+  for (auto& of_query : sums) {
+#pragma GCC unroll 4
+    for (auto& sum : of_query) sum = Format::Zero();
+  }
+#pragma GCC unroll 1
+  for (size_t line = 0; line < rows.row_bytes; line += kLineBytes) {
+#pragma GCC unroll 4
+    for (size_t query = 0; query < 4; ++query) {
+#pragma GCC unroll 4
+      for (size_t at = 0; at < 4; ++at) {
+        sums[query][at] = Format::Step(sums[query][at], row[at], components[query], line);
+      }
+    }
+  }
+  __m128 squares{};
+  if constexpr (kEuclidean) squares = SquaresOf(rows, slots);
+#pragma GCC unroll 4
+  for (size_t query = 0; query < 4; ++query) {
+    const auto& of = sums[query];
+    const __m128i four = KeysOfSums<Format, kEuclidean>(*queries[query], squares,
+                                                        SumsOfLanes(of[0], of[1], of[2], of[3]));
+    _mm_store_si128(reinterpret_cast<__m128i*>(keys + query * keys_stride), four);
+  }
+}
+
+template <typename Format, bool kEuclidean>
+SIMILE_VNNI size_t NearerOfBatch(const CodeRows& rows, const QueryBatch& batch,
+                                 const uint32_t* slots, size_t count, const uint32_t* bounds,
+                                 NearRow* near) {
+  constexpr size_t kFetchedAhead = 8;
+  alignas(64) uint32_t keys[QueryBatch::kQueriesMax][kRowsMax];
+  uint32_t all[kRowsMax + 4];
+  if (count == 0) return 0;
+  for (size_t at = 0; at < count + 4; ++at) all[at] = slots[at < count ? at : count - 1];
+  const size_t query_count = batch.queries.size();
+  const QueryCode* queries[QueryBatch::kQueriesMax];
+  for (size_t at = 0; at < QueryBatch::kQueriesMax; ++at) {
+    queries[at] = &batch.queries[at < query_count ? at : query_count - 1];
+  }
+  for (size_t at = 0; at < count; at += 4) {
+    for (size_t ahead = at + kFetchedAhead; ahead < at + kFetchedAhead + 4; ++ahead) {
+      if (ahead < count) Fetch(RowOf(rows, all[ahead], rows.row_bytes), rows.row_bytes);
+    }
+    for (size_t query = 0; query < query_count; query += 4) {
+      KeysOfFour<Format, kEuclidean>(rows, all + at, queries + query, &keys[query][at], kRowsMax);
+    }
+  }
+  size_t found = 0;
+  for (size_t query = 0; query < query_count; ++query) {
+    const __m512i bound = _mm512_set1_epi32(static_cast<int>(bounds[query]));
+    for (size_t at = 0; at < count; at += 16) {
+      uint32_t below = _mm512_cmplt_epu32_mask(_mm512_load_si512(&keys[query][at]), bound);
+      if (count - at < 16) below &= (1u << (count - at)) - 1;
+      for (; below != 0; below &= below - 1) {
+        const size_t row = at + static_cast<size_t>(__builtin_ctz(below));
+        near[found++] = {
+            .query = static_cast<uint32_t>(query), .slot = slots[row], .key = keys[query][row]};
+      }
+    }
+  }
+  return found;
+}
+
+BatchKernel BatchOf(CodeFormat format, bool euclidean) {
+  switch (format) {
+    case CodeFormat::kFloat32:
+      return {};
+    case CodeFormat::kSq8:
+      return {.nearer = euclidean ? &NearerOfBatch<Sq8, true> : &NearerOfBatch<Sq8, false>};
+    case CodeFormat::kSq4:
+      return {.nearer = euclidean ? &NearerOfBatch<Sq4, true> : &NearerOfBatch<Sq4, false>};
+  }
+  return {};
 }
 
 // Zeros what is beyond `dimension` in the 64 components from `first` on, stores them and adds them
@@ -264,7 +354,7 @@ ComponentsFunction ComponentsOf(CodeFormat format) {
 
 const CodeKernels* VnniCodeKernels() {
   static const CodeKernels kernels{
-      .level = "avx512_vnni", .nearer = &NearerOf, .components = &ComponentsOf};
+      .level = "avx512_vnni", .nearer = &NearerOf, .components = &ComponentsOf, .batch = &BatchOf};
   const bool has_it = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512vnni");

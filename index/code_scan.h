@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "index/hnsw_graph.h"
+#include "index/scan_candidates.h"
 #include "index/walk_scratch.h"
 
 namespace simile::index_internal {
@@ -30,17 +31,10 @@ class CodeScan {
   std::vector<uint32_t> Take();
 
  private:
-  uint32_t Bound() const;
-  void Note(uint32_t key);
-
   const HnswGraph& graph_;
   const QueryCode& query_;
-  const size_t k_;
-  const uint32_t slack_;
   WalkScratch& scratch_;
-  std::vector<uint32_t> nearest_keys_;  // The k smallest so far; the largest is in front.
-  std::vector<ScoredSlot> candidates_;
-  size_t candidates_max_;  // From so many on it is worth to look which are still possible.
+  ScanCandidates candidates_;
   std::vector<uint32_t> coarse_;
 };
 

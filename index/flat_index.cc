@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "index/top_k.h"
-
 namespace simile {
 
 namespace {
@@ -50,27 +48,57 @@ bool FlatIndex::Remove(uint64_t label) {
 
 absl::StatusOr<SearchAnswer> FlatIndex::Search(std::span<const float> query,
                                                const SearchOptions& options) const {
-  if (options.k == 0) return absl::InvalidArgumentError("k is 0; it must be at least 1");
-  const absl::StatusOr<std::vector<float>> prepared = kernel_.Prepare(query);
-  if (!prepared.ok()) return prepared.status();
-  TopK nearest(options.k);
-  {
-    ReaderLock lock(mutex_);
-    for (size_t slot = 0; slot < labels_.size(); ++slot) {
-      const uint64_t label = labels_[slot];
-      if (options.filter != nullptr && !options.filter->Contains(label)) continue;
-      nearest.Offer(label, kernel_.Key(prepared->data(), At(slot)));
+  const BatchQuery one{.vector = query, .options = options};
+  return std::move(SearchBatch({&one, 1}).front());
+}
+
+std::vector<absl::StatusOr<SearchAnswer>> FlatIndex::SearchBatch(
+    std::span<const BatchQuery> queries) const {
+  std::vector<absl::StatusOr<SearchAnswer>> answers;
+  std::vector<Scan> scans;
+  for (const BatchQuery& query : queries) {
+    auto prepared = query.options.k == 0
+                        ? absl::InvalidArgumentError("k is 0; it must be at least 1")
+                        : kernel_.Prepare(query.vector);
+    if (prepared.ok()) {
+      scans.push_back({.answer = answers.size(),
+                       .vector = *std::move(prepared),
+                       .filter = query.options.filter,
+                       .nearest = TopK(query.options.k)});
+      answers.emplace_back(SearchAnswer());
+    } else {
+      answers.emplace_back(prepared.status());
     }
   }
-  const size_t vectors = size();
-  SearchAnswer answer{.neighbors = nearest.Take()};
-  answer.estimate.vectors = vectors;
-  answer.estimate.candidates =
-      options.filter != nullptr ? std::min(vectors, options.filter->count()) : vectors;
-  for (Neighbor& neighbor : answer.neighbors) {
-    neighbor.distance = kernel_.ToDistance(neighbor.distance);
+  for (std::span<Scan> left(scans); !left.empty();) {
+    const size_t some = std::min(left.size(), kScansTogether);
+    ScanTogether(left.first(some));
+    left = left.subspan(some);
   }
-  return answer;
+  const size_t vectors = size();
+  for (Scan& scan : scans) {
+    SearchAnswer& answer = *answers[scan.answer];
+    answer.neighbors = scan.nearest.Take();
+    answer.estimate.vectors = vectors;
+    answer.estimate.candidates =
+        scan.filter != nullptr ? std::min(vectors, scan.filter->count()) : vectors;
+    for (Neighbor& neighbor : answer.neighbors) {
+      neighbor.distance = kernel_.ToDistance(neighbor.distance);
+    }
+  }
+  return answers;
+}
+
+void FlatIndex::ScanTogether(std::span<Scan> scans) const {
+  ReaderLock lock(mutex_);
+  for (size_t slot = 0; slot < labels_.size(); ++slot) {
+    const uint64_t label = labels_[slot];
+    const float* const vector = At(slot);
+    for (Scan& scan : scans) {
+      if (scan.filter != nullptr && !scan.filter->Contains(label)) continue;
+      scan.nearest.Offer(label, kernel_.Key(scan.vector.data(), vector));
+    }
+  }
 }
 
 IndexStatistics FlatIndex::Statistics() const {

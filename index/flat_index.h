@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "base/shared_mutex.h"
 #include "index/distance.h"
+#include "index/top_k.h"
 #include "index/vector_index.h"
 
 namespace simile {
@@ -29,6 +30,8 @@ class FlatIndex final : public VectorIndex {
   bool Remove(uint64_t label) override;
   absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
                                       const SearchOptions& options) const override;
+  std::vector<absl::StatusOr<SearchAnswer>> SearchBatch(
+      std::span<const BatchQuery> queries) const override;
   size_t dimension() const override { return kernel_.dimension(); }
   Metric metric() const override { return kernel_.metric(); }
   IndexStatistics Statistics() const override;
@@ -46,6 +49,19 @@ class FlatIndex final : public VectorIndex {
 
  private:
   static constexpr size_t kChunkVectors = 1024;
+
+  // With more the first cache holds a vector no longer, and changes wait for long.
+  static constexpr size_t kScansTogether = 8;
+
+  // What a search has found so far.
+  struct Scan {
+    size_t answer = 0;  // Its place.
+    std::vector<float> vector;
+    const LabelSet* filter = nullptr;
+    TopK nearest;
+  };
+
+  void ScanTogether(std::span<Scan> scans) const;
 
   float* At(size_t slot) const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return chunks_[slot / kChunkVectors].get() + slot % kChunkVectors * kernel_.dimension();

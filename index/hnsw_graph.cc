@@ -51,7 +51,8 @@ HnswGraph::HnswGraph(const GraphSettings& settings, const Quantizer& quantizer,
             .codes_offset = memory_.codes_offset(),
             .squares_offset = memory_.squares_offset(),
             .row_bytes = quantizer.row_bytes()},
-      nearer_(kernels.nearer(quantizer.format(), settings.euclidean)) {}
+      nearer_(kernels.nearer(quantizer.format(), settings.euclidean)),
+      batches_(kernels, quantizer.format(), settings.euclidean) {}
 
 void HnswGraph::LinkList::SetCount(size_t count) const {
   if (byte_count != nullptr) {

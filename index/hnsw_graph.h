@@ -81,6 +81,13 @@ class HnswGraph {
   size_t NearerThan(const QueryCode& query, std::span<const uint32_t> slots, uint32_t bound,
                     uint32_t* near_slots, uint32_t* near_keys) const;
 
+  // As BatchKernel, of slots that were placed.
+  size_t NearerThan(const QueryBatch& batch, std::span<const uint32_t> slots,
+                    const uint32_t* bounds, NearRow* near) const {
+    return batches_.NearerThan(rows_, batch, slots, bounds, near);
+  }
+  void Pack(QueryBatch& batch) const { batches_.Pack(batch); }
+
   // How much nearer by key a slot must be than another so that its vector is the nearer one for
   // certain, unless one of the two is coarse (index/quantizer.h).
   uint32_t CertainSlack(const QueryCode& query) const;
@@ -226,6 +233,7 @@ class HnswGraph {
   UpperLevels upper_;
   const CodeRows rows_;
   const NearerFunction nearer_;
+  const BatchComparison batches_;
   std::atomic<uint64_t> entry_{kNoEntry};
   std::atomic<size_t> slot_end_{0};
   std::atomic<float> largest_squares_{0};  // Of any row there ever was.

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <new>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "index/batch_search.h"
 #include "index/distance.h"
 #include "index/graph_files.h"
 #include "index/graph_repair.h"
@@ -17,6 +19,7 @@
 
 namespace simile {
 
+using index_internal::BatchSearch;
 using index_internal::GraphFiles;
 using index_internal::GraphRepair;
 using index_internal::HnswGraph;
@@ -34,6 +37,10 @@ namespace {
 
 // Slots of the graph that a write goes over when the graph is being repaired.
 constexpr size_t kRepairedPerWrite = 32;
+
+absl::Status NoNeighborsWanted() {
+  return absl::InvalidArgumentError("k is 0; it must be at least 1");
+}
 
 }  // namespace
 
@@ -60,6 +67,7 @@ class HnswIndex::State {
   absl::Status Upsert(uint64_t label, std::span<const float> vector);
   bool Remove(uint64_t label);
   absl::StatusOr<SearchAnswer> Search(std::span<const float> query, const SearchOptions& options);
+  std::vector<absl::StatusOr<SearchAnswer>> SearchBatch(std::span<const BatchQuery> queries);
   absl::StatusOr<CheckpointReport> Checkpoint(uint64_t sequence);
   IndexStatistics Statistics() const;
 
@@ -67,6 +75,15 @@ class HnswIndex::State {
 
  private:
   bool is_euclidean() const { return settings_.metric == Metric::kEuclidean; }
+  HnswSearch::Place SearchPlace() const {
+    return {.graph = graph_,
+            .label_slots = label_slots_,
+            .kernel = kernel_,
+            .costs = costs_,
+            .ef_search = settings_.ef_search,
+            .dead_count = repair_.dead_count(),
+            .upserting = upserting_};
+  }
   uint32_t TakeSlot();
   void GiveBack(std::span<const uint32_t> slots);
   void Bury(uint32_t slot);
@@ -143,19 +160,34 @@ bool HnswIndex::State::Remove(uint64_t label) {
 
 absl::StatusOr<SearchAnswer> HnswIndex::State::Search(std::span<const float> query,
                                                       const SearchOptions& options) {
-  if (options.k == 0) return absl::InvalidArgumentError("k is 0; it must be at least 1");
+  if (options.k == 0) return NoNeighborsWanted();
   const absl::StatusOr<std::vector<float>> prepared = kernel_.Prepare(query);
   if (!prepared.ok()) return prepared.status();
   const ReaderEpochs::Visit visit(epochs_);
-  HnswSearch search({.graph = graph_,
-                     .label_slots = label_slots_,
-                     .kernel = kernel_,
-                     .costs = costs_,
-                     .ef_search = settings_.ef_search,
-                     .dead_count = repair_.dead_count(),
-                     .upserting = upserting_},
-                    *prepared, options, WalkScratch::OfThisThread());
-  return search.Run();
+  return HnswSearch(SearchPlace(), *prepared, options, WalkScratch::OfThisThread()).Run();
+}
+
+std::vector<absl::StatusOr<SearchAnswer>> HnswIndex::State::SearchBatch(
+    std::span<const BatchQuery> queries) {
+  std::vector<absl::StatusOr<std::vector<float>>> prepared;
+  std::vector<BatchSearch::Query> searched;
+  for (const BatchQuery& query : queries) {
+    prepared.push_back(query.options.k == 0 ? NoNeighborsWanted() : kernel_.Prepare(query.vector));
+    if (!prepared.back().ok()) continue;
+    searched.push_back({.vector = *prepared.back(), .options = query.options});
+  }
+  const ReaderEpochs::Visit visit(epochs_);
+  std::vector<SearchAnswer> found =
+      BatchSearch(SearchPlace(), WalkScratch::OfThisThread()).Run(searched);
+  std::vector<absl::StatusOr<SearchAnswer>> answers;
+  for (size_t at = 0, next = 0; at < queries.size(); ++at) {
+    if (prepared[at].ok()) {
+      answers.emplace_back(std::move(found[next++]));
+    } else {
+      answers.emplace_back(prepared[at].status());
+    }
+  }
+  return answers;
 }
 
 absl::StatusOr<CheckpointReport> HnswIndex::State::Checkpoint(uint64_t sequence) {
@@ -261,6 +293,11 @@ bool HnswIndex::Remove(uint64_t label) { return state_->Remove(label); }
 absl::StatusOr<SearchAnswer> HnswIndex::Search(std::span<const float> query,
                                                const SearchOptions& options) const {
   return state_->Search(query, options);
+}
+
+std::vector<absl::StatusOr<SearchAnswer>> HnswIndex::SearchBatch(
+    std::span<const BatchQuery> queries) const {
+  return state_->SearchBatch(queries);
 }
 
 absl::StatusOr<CheckpointReport> HnswIndex::Checkpoint(uint64_t sequence) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "index/vector_index.h"
@@ -39,6 +40,8 @@ class HnswIndex final : public VectorIndex {
   bool Remove(uint64_t label) override;
   absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
                                       const SearchOptions& options) const override;
+  std::vector<absl::StatusOr<SearchAnswer>> SearchBatch(
+      std::span<const BatchQuery> queries) const override;
   absl::StatusOr<CheckpointReport> Checkpoint(uint64_t sequence) override;
   size_t dimension() const override;
   Metric metric() const override;

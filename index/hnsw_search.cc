@@ -1,6 +1,7 @@
 #include "index/hnsw_search.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "index/code_scan.h"
@@ -53,29 +54,48 @@ HnswSearch::HnswSearch(const Place& place, std::span<const float> query,
       scratch_(scratch),
       is_euclidean_(place.kernel.metric() == Metric::kEuclidean),
       live_(place.label_slots.size()),
-      candidates_(options.filter == nullptr ? live_ : std::min(live_, options.filter->count())) {
-  scratch_.work = {};
-  place_.graph.quantizer().EncodeQuery(query_, scratch_.query);
-}
+      candidates_(options.filter == nullptr ? live_ : std::min(live_, options.filter->count())) {}
 
-SearchAnswer HnswSearch::Run() {
+SearchPlan HnswSearch::Plan(size_t sharing) const {
   const SearchQuestion question{
       .vectors = live_,
       .candidates = candidates_,
       .is_filtered = options_.filter != nullptr,
       .ef = std::max(options_.ef_search != 0 ? options_.ef_search : place_.ef_search, options_.k),
-      .links_max = place_.graph.links_max()};
-  const SearchPlan plan = PlanSearch(question, place_.costs, options_);
-  SearchAnswer answer{.strategy = plan.strategy, .estimate = plan.estimate};
-  if (plan.strategy == SearchStrategy::kExactScan) {
-    answer.neighbors = Scan();
-  } else if (!Walk(plan, answer.neighbors)) {
-    answer.neighbors = Scan();
-    answer.strategy = SearchStrategy::kGraphThenScan;
+      .links_max = place_.graph.links_max(),
+      .sharing = sharing};
+  return PlanSearch(question, place_.costs, options_);
+}
+
+SearchAnswer HnswSearch::Run() {
+  const SearchPlan plan = Plan();
+  scratch_.work = {};
+  place_.graph.quantizer().EncodeQuery(query_, scratch_.query);
+  if (plan.strategy == SearchStrategy::kExactScan) return Finished(plan, plan.strategy, Scan());
+  std::vector<Neighbor> found;
+  if (Walk(plan, found)) return Finished(plan, plan.strategy, std::move(found));
+  return Finished(plan, SearchStrategy::kGraphThenScan, Scan());
+}
+
+SearchAnswer HnswSearch::AnswerOfScan(const SearchPlan& plan, size_t rows, size_t room,
+                                      std::span<const uint32_t> slots) {
+  scratch_.work = {.codes_compared = rows};
+  std::optional<std::vector<Neighbor>> found = Settled(room, slots);
+  if (!found.has_value()) {
+    place_.graph.quantizer().EncodeQuery(query_, scratch_.query);
+    found = Scan();
   }
-  answer.exact = answer.strategy == SearchStrategy::kExactScan ||
-                 answer.strategy == SearchStrategy::kGraphThenScan;
-  answer.work = scratch_.work;
+  return Finished(plan, SearchStrategy::kExactScan, *std::move(found));
+}
+
+SearchAnswer HnswSearch::Finished(const SearchPlan& plan, SearchStrategy strategy,
+                                  std::vector<Neighbor> neighbors) const {
+  SearchAnswer answer{
+      .neighbors = std::move(neighbors),
+      .strategy = strategy,
+      .exact = strategy == SearchStrategy::kExactScan || strategy == SearchStrategy::kGraphThenScan,
+      .work = scratch_.work,
+      .estimate = plan.estimate};
   for (Neighbor& neighbor : answer.neighbors) {
     neighbor.distance = place_.kernel.ToDistance(neighbor.distance);
   }
@@ -160,9 +180,8 @@ std::vector<Neighbor> HnswSearch::NearestOf(size_t count, std::span<const uint32
   return top.Take();
 }
 
-// Calls `take` with blocks of the slots that a scan has to look at.
-template <typename Take>
-void HnswSearch::ForEachCandidateBlock(Take take) const {
+void HnswSearch::ForEachCandidateBlock(
+    const std::function<void(std::span<const uint32_t>)>& take) const {
   uint32_t block[kRowsMax];
   size_t count = 0;
   const auto add = [&](uint32_t slot) {
@@ -186,6 +205,17 @@ void HnswSearch::ForEachCandidateBlock(Take take) const {
   if (count > 0) take(std::span<const uint32_t>(block, count));
 }
 
+// The answer when the `room` nearest are among `slots`; none when there must be more room, since
+// places of one label are among them.
+std::optional<std::vector<Neighbor>> HnswSearch::Settled(size_t room,
+                                                         std::span<const uint32_t> slots) {
+  std::vector<Neighbor> found = NearestOf(room, slots);
+  const bool are_all = found.size() < room;
+  KeepFirstOfEach(found, options_.k);
+  if (are_all || found.size() == options_.k) return found;
+  return std::nullopt;
+}
+
 std::vector<Neighbor> HnswSearch::Scan() {
   // Vectors that are being replaced may be met twice; then there must be room for both.
   for (size_t room = options_.k + place_.upserting;; room *= 2) {
@@ -199,10 +229,7 @@ std::vector<Neighbor> HnswSearch::Scan() {
       ForEachCandidateBlock([&](std::span<const uint32_t> block) { scan.Offer(block); });
       slots = scan.Take();
     }
-    std::vector<Neighbor> found = NearestOf(room, slots);
-    const bool are_all = found.size() < room;
-    KeepFirstOfEach(found, options_.k);
-    if (are_all || found.size() == options_.k) return found;
+    if (auto found = Settled(room, slots); found.has_value()) return *std::move(found);
   }
 }
 

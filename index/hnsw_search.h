@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -39,6 +41,17 @@ class HnswSearch {
 
   SearchAnswer Run();
 
+  // How it would be done if `sharing` searches, this one among them, shared a scan.
+  SearchPlan Plan(size_t sharing = 1) const;
+
+  // The answer by a scan that was done: `slots` are those of `rows` that may be among the `room`
+  // nearest.
+  SearchAnswer AnswerOfScan(const SearchPlan& plan, size_t rows, size_t room,
+                            std::span<const uint32_t> slots);
+
+  // Calls `take` with blocks of at most kRowsMax of the slots that a scan has to look at.
+  void ForEachCandidateBlock(const std::function<void(std::span<const uint32_t>)>& take) const;
+
  private:
   size_t RerankedCount() const;
   bool Walk(const SearchPlan& plan, std::vector<Neighbor>& found);
@@ -47,8 +60,9 @@ class HnswSearch {
   std::vector<Neighbor> Scan();
   std::vector<Neighbor> Reranked();
   std::vector<Neighbor> NearestOf(size_t count, std::span<const uint32_t> slots);
-  template <typename Take>
-  void ForEachCandidateBlock(Take take) const;
+  std::optional<std::vector<Neighbor>> Settled(size_t room, std::span<const uint32_t> slots);
+  SearchAnswer Finished(const SearchPlan& plan, SearchStrategy strategy,
+                        std::vector<Neighbor> neighbors) const;
 
   const Place place_;
   const float* const query_;

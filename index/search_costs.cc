@@ -36,10 +36,17 @@ double ShareOf(size_t passing, size_t slots) {
   return static_cast<double>(passing) / static_cast<double>(std::max<size_t>(1, slots));
 }
 
+// What falls to each of some queries when a row takes so long for the first of them.
+double SharedRow(double row_ns, double further_query_ns, size_t sharing) {
+  const auto queries = static_cast<double>(sharing);
+  return (row_ns + (queries - 1) * std::min(further_query_ns, row_ns)) / queries;
+}
+
 class Calibration {
  public:
   Calibration(const Quantizer& quantizer, bool euclidean, const CodeKernels& kernels)
       : nearer_(kernels.nearer(quantizer.format(), euclidean)),
+        batches_(kernels, quantizer.format(), euclidean),
         row_count_(std::clamp<size_t>(kBufferBytes / quantizer.row_bytes(), 256, kChunkSlots)),
         memory_(row_count_ * (quantizer.row_bytes() + sizeof(float)), std::byte{1}),
         first_(memory_.data()),
@@ -47,12 +54,20 @@ class Calibration {
               .squares_offset = row_count_ * quantizer.row_bytes(),
               .row_bytes = quantizer.row_bytes()} {
     quantizer.EncodeQuery(std::vector<float>(quantizer.dimension(), 1.0f).data(), query_);
+    batch_.queries.assign(QueryBatch::kQueriesMax, query_);
+    batches_.Pack(batch_);
   }
 
   double ScannedRowNanoseconds() {
-    std::vector<uint32_t> slots(row_count_);
-    for (size_t at = 0; at < row_count_; ++at) slots[at] = static_cast<uint32_t>(at);
-    return Nanoseconds(slots, kRowsMax);
+    return Nanoseconds(RowsInOrder(), kRowsMax, [this](auto some) { CompareOne(some); });
+  }
+
+  // A row and all queries of a full batch.
+  double BatchedRowNanoseconds() {
+    const std::vector<uint32_t> bounds(QueryBatch::kQueriesMax);
+    return Nanoseconds(RowsInOrder(), kRowsMax, [&](std::span<const uint32_t> slots) {
+      batches_.NearerThan(rows_, batch_, slots, bounds.data(), nullptr);
+    });
   }
 
   double WalkedRowNanoseconds() {
@@ -63,18 +78,29 @@ class Calibration {
       state = state * 6364136223846793005u + 1442695040888963407u;
       slot = static_cast<uint32_t>((state >> 33) % row_count_);
     }
-    return Nanoseconds(slots, kRowsPerHop);
+    return Nanoseconds(slots, kRowsPerHop, [this](auto some) { CompareOne(some); });
   }
 
  private:
+  std::vector<uint32_t> RowsInOrder() const {
+    std::vector<uint32_t> slots(row_count_);
+    for (size_t at = 0; at < row_count_; ++at) slots[at] = static_cast<uint32_t>(at);
+    return slots;
+  }
+
+  // Nothing is below 0: what a row takes, without what is found.
+  void CompareOne(std::span<const uint32_t> slots) {
+    nearer_(rows_, query_, slots.data(), slots.size(), 0, near_slots_, near_keys_);
+  }
+
   // The best of some rounds, for each row.
-  double Nanoseconds(std::span<const uint32_t> slots, size_t block) {
+  template <typename Compare>
+  static double Nanoseconds(std::span<const uint32_t> slots, size_t block, Compare compare) {
     double best = INFINITY;
     for (size_t round = 0; round < kRounds; ++round) {
       const auto begin = std::chrono::steady_clock::now();
       for (size_t first = 0; first < slots.size(); first += block) {
-        const size_t count = std::min(block, slots.size() - first);
-        nearer_(rows_, query_, slots.data() + first, count, 0, near_slots_, near_keys_);
+        compare(slots.subspan(first, std::min(block, slots.size() - first)));
       }
       const auto end = std::chrono::steady_clock::now();
       best = std::min(best, std::chrono::duration<double, std::nano>(end - begin).count());
@@ -83,11 +109,13 @@ class Calibration {
   }
 
   const NearerFunction nearer_;
+  const BatchComparison batches_;
   const size_t row_count_;
   AlignedBytes memory_;
   std::byte* const first_;
   const CodeRows rows_;
   QueryCode query_;
+  QueryBatch batch_;
   uint32_t near_slots_[kRowsMax + 16];
   uint32_t near_keys_[kRowsMax + 16];
 };
@@ -106,6 +134,10 @@ const SearchCosts& SearchCosts::Of(const Quantizer& quantizer, bool euclidean,
     Calibration calibration(quantizer, euclidean, kernels);
     found->second = {.scanned_row_ns = calibration.ScannedRowNanoseconds(),
                      .walked_row_ns = calibration.WalkedRowNanoseconds()};
+    if (quantizer.format() != CodeFormat::kFloat32) {
+      const double further_ns = calibration.BatchedRowNanoseconds() - found->second.scanned_row_ns;
+      found->second.further_query_ns = std::max(0.0, further_ns) / (QueryBatch::kQueriesMax - 1);
+    }
   }
   return found->second;
 }
@@ -115,11 +147,16 @@ bool SearchCosts::IsCheaperByLabel(size_t slots, size_t passing) {
          kFilteredSlotNanoseconds * static_cast<double>(slots);
 }
 
-double SearchCosts::FilteredScanNanoseconds(size_t slots, size_t passing) const {
+double SearchCosts::ScanNanoseconds(size_t slots, size_t sharing) const {
+  return SharedRow(scanned_row_ns, further_query_ns, sharing) * static_cast<double>(slots);
+}
+
+double SearchCosts::FilteredScanNanoseconds(size_t slots, size_t passing, size_t sharing) const {
   const auto rows = static_cast<double>(passing);
   const double find_ns =
       std::min(kLookupNanoseconds * rows, kFilteredSlotNanoseconds * static_cast<double>(slots));
-  return find_ns + kFilteredRow * walked_row_ns * rows;
+  return find_ns / static_cast<double>(sharing) +
+         kFilteredRow * SharedRow(walked_row_ns, further_query_ns, sharing) * rows;
 }
 
 // About half of the links that are looked at lead to what the walk has not met. It crosses nodes

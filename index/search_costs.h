@@ -2,6 +2,7 @@
 #define SIMILE_INDEX_SEARCH_COSTS_H_
 
 #include <cstddef>
+#include <limits>
 
 #include "index/quantizer.h"
 
@@ -13,16 +14,17 @@ namespace simile::index_internal {
 //
 // Thread safety: immutable.
 struct SearchCosts {
-  // Measured when rows of that shape come for the first time, in 5 to 9 ms.
+  // Measured when rows of that shape come for the first time, in 7 to 13 ms.
   static const SearchCosts& Of(const Quantizer& quantizer, bool euclidean,
                                const CodeKernels& kernels = AllCodeKernels().front());
 
-  double ScanNanoseconds(size_t slots) const { return scanned_row_ns * static_cast<double>(slots); }
+  // What falls to one of `sharing` searches that share a scan.
+  double ScanNanoseconds(size_t slots, size_t sharing = 1) const;
   double WalkNanoseconds(size_t slots, size_t ef, size_t links_max) const;
 
   // Of `slots`, `passing` may be returned. To find out which, a scan looks at the label of every
   // slot, or up where each label is, whichever is cheaper.
-  double FilteredScanNanoseconds(size_t slots, size_t passing) const;
+  double FilteredScanNanoseconds(size_t slots, size_t passing, size_t sharing = 1) const;
   double TwoHopNanoseconds(size_t slots, size_t passing, size_t ef, size_t links_max) const;
   static bool IsCheaperByLabel(size_t slots, size_t passing);
   // Whose links such a walk looks at.
@@ -35,6 +37,8 @@ struct SearchCosts {
 
   double scanned_row_ns = 0;  // Rows that follow each other.
   double walked_row_ns = 0;   // A few rows at a time from anywhere.
+  // What a row takes for each further query of a batch (BatchKernel). Endless: there are none.
+  double further_query_ns = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace simile::index_internal

@@ -33,9 +33,10 @@ SearchPlan PlanSearch(const SearchQuestion& question, const SearchCosts& costs,
   const size_t sweep_ef = question.is_filtered ? ef * n / std::max<size_t>(1, c) : ef;
   const size_t two_hop_ef = ef * kTwoHopWider / kTwoHopWiderPer;
   const double sweep_ns = costs.WalkNanoseconds(n, sweep_ef, question.links_max);
-  double scan_ns = costs.ScanNanoseconds(n), walk_ns = sweep_ns, scan_limit_ns = sweep_ns;
+  double scan_ns = costs.ScanNanoseconds(n, question.sharing), walk_ns = sweep_ns,
+         scan_limit_ns = sweep_ns;
   if (question.is_filtered) {
-    scan_ns = costs.FilteredScanNanoseconds(n, c);
+    scan_ns = costs.FilteredScanNanoseconds(n, c, question.sharing);
     walk_ns = std::min(sweep_ns, costs.TwoHopNanoseconds(n, c, two_hop_ef, question.links_max));
     scan_limit_ns = kScanPreferred * walk_ns;
   }

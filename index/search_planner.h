@@ -15,6 +15,7 @@ struct SearchQuestion {
   bool is_filtered = false;
   size_t ef = 0;         // Candidates that a walk keeps.
   size_t links_max = 0;  // Of a node of the graph.
+  size_t sharing = 1;    // Searches that would share a scan; each is reckoned its part.
 };
 
 struct SearchPlan {

@@ -18,6 +18,13 @@ struct Range {
 
 }  // namespace
 
+std::vector<absl::StatusOr<SearchAnswer>> VectorIndex::SearchBatch(
+    std::span<const BatchQuery> queries) const {
+  std::vector<absl::StatusOr<SearchAnswer>> answers;
+  for (const BatchQuery& query : queries) answers.push_back(Search(query.vector, query.options));
+  return answers;
+}
+
 absl::StatusOr<uint64_t> VectorIndex::Restore(size_t /*threads*/) {
   return absl::NotFoundError("this engine keeps no files");
 }

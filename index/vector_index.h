@@ -40,6 +40,12 @@ struct SearchOptions {
   std::optional<SearchStrategy> strategy;
 };
 
+// One of several queries. Nothing is owned.
+struct BatchQuery {
+  std::span<const float> vector;
+  SearchOptions options;
+};
+
 // What a search looked at.
 struct SearchWork {
   size_t nodes_visited = 0;  // Whose links were followed.
@@ -122,6 +128,12 @@ class VectorIndex {
   // the query is zero under the cosine metric.
   virtual absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
                                               const SearchOptions& options) const = 0;
+
+  // The answers to several queries in their order, each with a status of its own. Searches that
+  // compare with the same vectors read these once for all; so such a batch takes less than its
+  // queries alone, and more of them are compared with every vector. Else as Search.
+  virtual std::vector<absl::StatusOr<SearchAnswer>> SearchBatch(
+      std::span<const BatchQuery> queries) const;
 
   // Lets the scale of codes be learnt from `vectors`, end to end, which are typical of those that
   // will come; on an empty index, before all else, alone. Too few are not looked at, and engines

@@ -171,6 +171,58 @@ TEST_P(CodeKernelsTest, KeysUnderTwoRowsAsQueriesAreTheSameBothWays) {
             NearerThan(kFarthestKey, nearer(), rows, b, seven).keys);
 }
 
+std::vector<NearRow> NearerOfBatch(const BatchComparison& batches, const Rows& rows,
+                                   QueryBatch batch, std::span<const uint32_t> slots,
+                                   const std::vector<uint32_t>& bounds) {
+  std::vector<NearRow> near(slots.size() * batch.queries.size());
+  batches.Pack(batch);
+  near.resize(batches.NearerThan(rows.rows(), batch, slots, bounds.data(), near.data()));
+  return near;
+}
+
+TEST_P(CodeKernelsTest, ABatchFindsWhatItsQueriesFindAlone) {
+  if (format() == CodeFormat::kFloat32) return;  // Has no batches.
+  const BatchComparison batches(std::get<0>(GetParam()), format(), euclidean());
+  std::mt19937 random(4);
+  std::vector<uint32_t> in_order(kRowsMax), anywhere(kRowsMax);
+  for (uint32_t at = 0; at < kRowsMax; ++at) in_order[at] = at;
+  for (uint32_t& slot : anywhere) slot = static_cast<uint32_t>(random() % kRows);
+  for (const size_t dimension : {1, 100, 384}) {
+    const Rows rows(format(), dimension);
+    for (const size_t queries : {1, 2, 3, 5, 16, 17, 31, 32}) {
+      QueryBatch batch;
+      batch.queries.resize(queries);
+      for (size_t query = 0; query < queries; ++query) {
+        const auto seed = static_cast<uint32_t>(10 + query);
+        rows.quantizer().EncodeQuery(Rows::Random(dimension, seed).data(), batch.queries[query]);
+      }
+      for (const auto& slots : {in_order, anywhere}) {
+        for (const size_t count : {1, 3, 15, 16, 17, 33, 48, 100, 256}) {
+          SCOPED_TRACE(::testing::Message() << dimension << " dimensions, " << queries
+                                            << " queries, " << count << " rows");
+          const auto some = std::span(slots).first(count);
+          // All rows of the first query are near, none of the last, about half of the others.
+          std::vector<uint32_t> bounds(queries, 0x80000000u);
+          if (euclidean()) bounds.assign(queries, 2'000);
+          bounds.back() = 0;
+          bounds.front() = kFarthestKey;
+          std::vector<Near> alone(queries), together(queries);
+          for (size_t query = 0; query < queries; ++query) {
+            alone[query] = NearerThan(bounds[query], oracle(), rows, batch.queries[query], some);
+          }
+          for (const NearRow& near : NearerOfBatch(batches, rows, batch, some, bounds)) {
+            ASSERT_LT(near.query, queries);
+            together[near.query].slots.push_back(near.slot);
+            together[near.query].keys.push_back(near.key);
+          }
+          // Of one query, rows come in their order at all levels there are.
+          EXPECT_EQ(together, alone);
+        }
+      }
+    }
+  }
+}
+
 std::string NameOf(const ::testing::TestParamInfo<CodeKernelsTest::ParamType>& test) {
   const auto& [kernels, format, euclidean] = test.param;
   const std::string formats[] = {"Sq8", "Sq4", "Float32"};

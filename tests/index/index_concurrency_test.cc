@@ -46,6 +46,11 @@ void WriteAndSearch(VectorIndex& index) {
         const auto answer =
             index.Search(vectors[at], {.k = 10, .strategy = SearchStrategy::kGraph});
         if (!answer.ok() || answer->neighbors.size() > 10) ++bad_answers;
+        const std::vector<BatchQuery> batch(
+            3, {.vector = vectors[at], .options = {.k = 10, .exact = true}});
+        for (const auto& one : index.SearchBatch(batch)) {
+          if (!one.ok() || one->neighbors.size() > 10) ++bad_answers;
+        }
         ++searches;
         at = (at + 2) % vectors.size();
       } while (writing);

@@ -24,6 +24,40 @@ TEST(SearchPlannerTest, FewVectorsAreScannedAndManyWalked) {
   EXPECT_EQ(Plan(100'000, 100'000, false).strategy, SearchStrategy::kGraph);
 }
 
+// As kCosts, where a further query of a batch takes a tenth of the first.
+constexpr SearchCosts kBatchCosts{.scanned_row_ns = 20, .walked_row_ns = 40, .further_query_ns = 2};
+
+TEST(SearchPlannerTest, ABatchIsScannedWhereOneOfItsSearchesWouldWalk) {
+  SearchQuestion question{.vectors = 5'000, .candidates = 5'000, .ef = 96, .links_max = 32};
+  const SearchPlan one = PlanSearch(question, kBatchCosts, {});
+  EXPECT_EQ(one.strategy, SearchStrategy::kGraph);
+  EXPECT_EQ(one.estimate.scan_ns, 5'000 * 20.0);
+  question.sharing = 32;
+  const SearchPlan shared = PlanSearch(question, kBatchCosts, {});
+  EXPECT_EQ(shared.strategy, SearchStrategy::kExactScan);
+  EXPECT_DOUBLE_EQ(shared.estimate.scan_ns, 5'000 * (20.0 + 31 * 2) / 32);
+  EXPECT_EQ(shared.estimate.walk_ns, one.estimate.walk_ns);
+  question.vectors = question.candidates = 1'000'000;
+  EXPECT_EQ(PlanSearch(question, kBatchCosts, {}).strategy, SearchStrategy::kGraph);
+}
+
+TEST(SearchPlannerTest, AFilterIsAskedOnceForABatch) {
+  SearchQuestion question{.vectors = 1'000'000,
+                          .candidates = 1'000,
+                          .is_filtered = true,
+                          .ef = 96,
+                          .links_max = 32,
+                          .sharing = 10};
+  // To look up each label, and rows that lie anywhere.
+  EXPECT_DOUBLE_EQ(PlanSearch(question, kBatchCosts, {}).estimate.scan_ns,
+                   1'000 * (20.0 / 10 + 1.5 * (40 + 9 * 2) / 10));
+}
+
+TEST(SearchPlannerTest, WhereThereAreNoBatchesSharingIsWorthNothing) {
+  const SearchCosts costs = kCosts;
+  EXPECT_DOUBLE_EQ(costs.ScanNanoseconds(1'000, 32), costs.ScanNanoseconds(1'000));
+}
+
 TEST(SearchPlannerTest, TheFewerMayBeReturnedTheSoonerTheyAreAllCompared) {
   EXPECT_EQ(Plan(1'000'000, 500'000, true).strategy, SearchStrategy::kGraph);
   EXPECT_EQ(Plan(1'000'000, 500, true).strategy, SearchStrategy::kExactScan);
