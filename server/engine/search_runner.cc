@@ -17,6 +17,9 @@ namespace {
 // How often a search is done again when documents it found were removed before they were read.
 constexpr int kVanishedRetries = 3;
 
+// Queries that the index is asked for at once. Answers may be large, so they are not all of a call.
+constexpr size_t kSearchedTogether = 32;
+
 // Below this share of the weights' sum, what is left of terms that cancel out is rounding noise.
 constexpr double kCancelledShare = 1e-6;
 
@@ -67,39 +70,72 @@ absl::StatusOr<SearchBatchReport> SearchRunner::Run(std::vector<absl::StatusOr<Q
 
   size_t next_text = 0;
   size_t bytes_read = 0;
-  for (const absl::StatusOr<QueryInput>& query : queries) {
-    if (absl::Status s = context.Check(); !s.ok()) return s;
-    if (!query.ok()) {
-      batch.reports.emplace_back(query.status());
-      continue;
+  for (size_t first = 0; first < queries.size(); first += kSearchedTogether) {
+    const std::span some =
+        std::span(queries).subspan(first, std::min(kSearchedTogether, queries.size() - first));
+    std::vector<absl::StatusOr<Combined>> combined;
+    for (const absl::StatusOr<QueryInput>& query : some) {
+      if (absl::Status s = context.Check(); !s.ok()) return s;
+      combined.push_back(query.ok() ? CombineNext(*query, *encoded, next_text) : query.status());
     }
-    std::vector<TermReport> terms;
-    std::vector<std::vector<float>> text_vectors;
-    for (const QueryTermInput& term : query->terms) {
-      TermReport& report = terms.emplace_back();
-      if (!std::holds_alternative<std::string>(term.source)) continue;
-      Embedding& embedding = encoded->embeddings[next_text++];
-      report = {.token_count = embedding.token_count, .truncated = embedding.truncated};
-      text_vectors.push_back(std::move(embedding.vector));
+    SearchTogether(some, combined);
+    for (size_t at = 0; at < some.size(); ++at) {
+      if (absl::Status s = context.Check(); !s.ok()) return s;
+      if (!combined[at].ok()) {
+        batch.reports.emplace_back(combined[at].status());
+        continue;
+      }
+      absl::StatusOr<SearchReport> report =
+          Answer(*some[at], *std::move(combined[at]), context.read_bytes_max - bytes_read, context);
+      if (report.ok()) {
+        for (const SearchHitOutput& hit : report->hits) bytes_read += hit.document.bytes_read;
+        report->timings.embed = batch.timings.embed;
+        batch.timings.search += report->timings.search;
+        batch.timings.fetch += report->timings.fetch;
+        batch.timings.filter += report->timings.filter;
+      }
+      batch.reports.push_back(std::move(report));
     }
-    absl::StatusOr<Combined> combined = Combine(*query, std::move(text_vectors));
-    if (!combined.ok()) {
-      batch.reports.emplace_back(combined.status());
-      continue;
-    }
-    absl::StatusOr<SearchReport> report =
-        Answer(*query, *std::move(combined), context.read_bytes_max - bytes_read, context);
-    if (report.ok()) {
-      for (const SearchHitOutput& hit : report->hits) bytes_read += hit.document.bytes_read;
-      report->terms = std::move(terms);
-      report->timings.embed = batch.timings.embed;
-      batch.timings.search += report->timings.search;
-      batch.timings.fetch += report->timings.fetch;
-      batch.timings.filter += report->timings.filter;
-    }
-    batch.reports.push_back(std::move(report));
   }
   return batch;
+}
+
+absl::StatusOr<SearchRunner::Combined> SearchRunner::CombineNext(const QueryInput& query,
+                                                                 EncodeResult& encoded,
+                                                                 size_t& next_text) const {
+  std::vector<TermReport> terms;
+  std::vector<std::vector<float>> text_vectors;
+  for (const QueryTermInput& term : query.terms) {
+    TermReport& report = terms.emplace_back();
+    if (!std::holds_alternative<std::string>(term.source)) continue;
+    Embedding& embedding = encoded.embeddings[next_text++];
+    report = {.token_count = embedding.token_count, .truncated = embedding.truncated};
+    text_vectors.push_back(std::move(embedding.vector));
+  }
+  absl::StatusOr<Combined> combined = Combine(query, std::move(text_vectors));
+  if (combined.ok()) combined->terms = std::move(terms);
+  return combined;
+}
+
+void SearchRunner::SearchTogether(std::span<const absl::StatusOr<QueryInput>> queries,
+                                  std::span<absl::StatusOr<Combined>> combined) const {
+  std::vector<Combined*> searched;
+  std::vector<BatchQuery> batch;
+  for (size_t at = 0; at < queries.size(); ++at) {
+    // What a filter lets through is a set of its own for each query, and may be large.
+    if (!combined[at].ok() || queries[at]->filter.has_value()) continue;
+    searched.push_back(&*combined[at]);
+    batch.push_back({.vector = combined[at]->vector,
+                     .options = OptionsOf(*queries[at], *combined[at], nullptr)});
+  }
+  if (batch.size() <= 1) return;
+  const Stopwatch watch;
+  std::vector<absl::StatusOr<SearchAnswer>> answers = target_.index->SearchBatch(batch);
+  const std::chrono::nanoseconds part = watch.Elapsed() / batch.size();
+  for (size_t at = 0; at < searched.size(); ++at) {
+    searched[at]->answer = std::move(answers[at]);
+    searched[at]->answer_time = part;
+  }
 }
 
 absl::StatusOr<EncodeResult> SearchRunner::EmbedTexts(
@@ -168,14 +204,28 @@ absl::StatusOr<SearchRunner::Combined> SearchRunner::Combine(
   return combined;
 }
 
-absl::StatusOr<SearchAnswer> SearchRunner::SearchIndex(const QueryInput& query,
-                                                       const Combined& combined,
-                                                       const LabelSet* labels) const {
-  return target_.index->Search(
-      combined.vector, {.k = query.offset + query.limit + combined.excluded_labels.size(),
-                        .ef_search = query.ef_search != 0 ? query.ef_search : target_.ef_search,
-                        .exact = query.exact,
-                        .filter = labels});
+SearchOptions SearchRunner::OptionsOf(const QueryInput& query, const Combined& combined,
+                                      const LabelSet* labels) const {
+  return {.k = query.offset + query.limit + combined.excluded_labels.size(),
+          .ef_search = query.ef_search != 0 ? query.ef_search : target_.ef_search,
+          .exact = query.exact,
+          .filter = labels};
+}
+
+// What was found together with others counts once: it is asked again when documents have vanished.
+absl::StatusOr<SearchAnswer> SearchRunner::SearchIndex(const QueryInput& query, Combined& combined,
+                                                       const LabelSet* labels,
+                                                       StageTimings& timings) const {
+  if (combined.answer.has_value()) {
+    timings.search += combined.answer_time;
+    absl::StatusOr<SearchAnswer> answer = *std::move(combined.answer);
+    combined.answer.reset();
+    return answer;
+  }
+  const Stopwatch watch;
+  auto answer = target_.index->Search(combined.vector, OptionsOf(query, combined, labels));
+  timings.search += watch.Elapsed();
+  return answer;
 }
 
 absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query, Combined combined,
@@ -183,7 +233,7 @@ absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query, Combi
                                                   const CallContext& context) const {
   DocumentFields fields = query.fields;
   fields.bytes_max = bytes_max;
-  SearchReport report;
+  SearchReport report{.terms = std::move(combined.terms)};
   std::optional<LabelSet> labels;
   const Stopwatch filter_watch;
   if (query.filter.has_value()) {
@@ -202,10 +252,9 @@ absl::StatusOr<SearchReport> SearchRunner::Answer(const QueryInput& query, Combi
   report.timings.filter = filter_watch.Elapsed();
 
   for (int attempt = 0;; ++attempt) {
-    const Stopwatch search_watch;
-    auto answer = SearchIndex(query, combined, labels.has_value() ? &*labels : nullptr);
+    auto answer =
+        SearchIndex(query, combined, labels.has_value() ? &*labels : nullptr, report.timings);
     if (!answer.ok()) return InField("terms", answer.status());
-    report.timings.search += search_watch.Elapsed();
     Explain(query, *answer, report);
     const bool is_sampled = !answer->exact && target_.sampler.IsWanted();
     std::vector<uint64_t> found;

@@ -1,9 +1,12 @@
 #ifndef SIMILE_SERVER_ENGINE_SEARCH_RUNNER_H_
 #define SIMILE_SERVER_ENGINE_SEARCH_RUNNER_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <unordered_set>
 #include <vector>
 
@@ -21,7 +24,8 @@
 namespace simile {
 
 // Answers the queries of one call: validate, embed all texts together, combine the terms, find out
-// which documents match, search the index, fetch the documents, score.
+// which documents match, search the index, fetch the documents, score. Queries without a filter are
+// searched together, some dozens at a time.
 //
 // Thread safety: immutable; Run may be called together from several threads.
 class SearchRunner {
@@ -47,17 +51,29 @@ class SearchRunner {
   struct Combined {
     std::vector<float> vector;
     std::unordered_set<uint64_t> excluded_labels;  // Not to be answered: documents it names.
+    std::vector<TermReport> terms;
+    // What the index says, where it was asked together with others; and this query's part of the
+    // time.
+    std::optional<absl::StatusOr<SearchAnswer>> answer;
+    std::chrono::nanoseconds answer_time{0};
   };
 
   absl::StatusOr<EncodeResult> EmbedTexts(const std::vector<absl::StatusOr<QueryInput>>& queries,
                                           const CallContext& context) const;
   absl::StatusOr<Combined> Combine(const QueryInput& query,
                                    std::vector<std::vector<float>> text_vectors) const;
+  absl::StatusOr<Combined> CombineNext(const QueryInput& query, EncodeResult& encoded,
+                                       size_t& next_text) const;
+  // Asks the index for those that have no filter, if they are several.
+  void SearchTogether(std::span<const absl::StatusOr<QueryInput>> queries,
+                      std::span<absl::StatusOr<Combined>> combined) const;
+  SearchOptions OptionsOf(const QueryInput& query, const Combined& combined,
+                          const LabelSet* labels) const;
   // Reads at most `bytes_max` bytes of documents.
   absl::StatusOr<SearchReport> Answer(const QueryInput& query, Combined combined, size_t bytes_max,
                                       const CallContext& context) const;
-  absl::StatusOr<SearchAnswer> SearchIndex(const QueryInput& query, const Combined& combined,
-                                           const LabelSet* labels) const;
+  absl::StatusOr<SearchAnswer> SearchIndex(const QueryInput& query, Combined& combined,
+                                           const LabelSet* labels, StageTimings& timings) const;
   void Explain(const QueryInput& query, const SearchAnswer& answer, SearchReport& report) const;
   void KeepPage(const QueryInput& query, const Combined& combined,
                 std::vector<Neighbor>& neighbors) const;

@@ -109,6 +109,45 @@ TEST_F(CollectionSearchTest, TheScoreThresholdLeavesOutWhatIsWorse) {
   EXPECT_THAT(IdsOf(Search(*Circle(Metric::kCosine), query)), SizeIs(2));
 }
 
+TEST_F(CollectionSearchTest, QueriesOfABatchAreAnsweredAsAlone) {
+  std::shared_ptr<Collection> docs = Create({.name = "docs", .dimension = 4});
+  // Enough that the graph is in charge.
+  std::vector<DocumentInput> documents;
+  for (size_t at = 0; at < 1'500; ++at) {
+    const auto angle = static_cast<float>(at);
+    DocumentInput& document = documents.emplace_back(
+        WithVector("number " + std::to_string(at),
+                   {std::sin(angle), std::cos(angle), std::sin(3 * angle), 1}));
+    document.metadata = {{"odd", {at % 2 == 1}}};
+  }
+  Put(*docs, std::move(documents));
+  std::vector<absl::StatusOr<QueryInput>> queries;
+  for (size_t at = 0; at < 70; ++at) {
+    QueryInput query = VectorQuery({1, static_cast<float>(at), 2, 1}, 1 + at % 12);
+    query.exact = true;
+    query.offset = at % 3;
+    if (at % 10 == 1) query.terms.push_back(Stored("number 3", 0.5f));
+    if (at % 10 == 2) query.terms.front() = Stored("no such document", 1);
+    if (at % 10 == 3) query.filter = Filter{HasAny{.field = "odd", .values = {{true}}}};
+    queries.push_back(std::move(query));
+  }
+  const auto batch = docs->Search(queries, {});
+  ASSERT_THAT(batch, IsOk());
+  ASSERT_THAT(batch->reports, SizeIs(queries.size()));
+  for (size_t at = 0; at < queries.size(); ++at) {
+    SCOPED_TRACE(at);
+    const auto alone = Search(*docs, *queries[at]);
+    const auto& report = batch->reports[at];
+    EXPECT_EQ(report.status(), alone.status());
+    if (!report.ok()) continue;
+    EXPECT_EQ(IdsOf(report), IdsOf(alone));
+    EXPECT_THAT(report->terms, SizeIs(queries[at]->terms.size()));
+    EXPECT_TRUE(report->exact);
+    EXPECT_EQ(report->explanation.attempts, 1u);
+    EXPECT_GT(report->timings.search.count(), 0);
+  }
+}
+
 TEST_F(CollectionSearchTest, OneBadQueryOfABatchFailsAlone) {
   std::shared_ptr<Collection> docs = Circle(Metric::kCosine);
   std::vector<absl::StatusOr<QueryInput>> queries = {
