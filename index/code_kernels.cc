@@ -21,7 +21,7 @@ BatchComparison::BatchComparison(const CodeKernels& kernels, CodeFormat format, 
 size_t BatchComparison::NearerThan(const CodeRows& rows, const QueryBatch& batch,
                                    std::span<const uint32_t> slots, const uint32_t* bounds,
                                    NearRow* near) const {
-  if (batch_.nearer != nullptr) {
+  if (batch_.nearer != nullptr && batch.queries.size() >= batch_.queries_min) {
     return batch_.nearer(rows, batch, slots.data(), slots.size(), bounds, near);
   }
   uint32_t near_slots[kRowsMax + 16];

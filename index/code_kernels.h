@@ -71,6 +71,8 @@ struct BatchKernel {
   // for one of each slot and query. Null: one query after the other is as fast.
   size_t (*nearer)(const CodeRows& rows, const QueryBatch& batch, const uint32_t* slots,
                    size_t count, const uint32_t* bounds, NearRow* near) = nullptr;
+
+  size_t queries_min = 2;  // Fewer are faster one after the other.
 };
 
 // Turns a row of sq8 or sq4 into the components of a query (int8, one for each code of the row) and

@@ -1,6 +1,6 @@
-// The kernel for batches in AMX: TDPBUSD multiplies a tile of 16 rows by 64 codes with one of 64
-// components by 16 queries, 16,384 products in one instruction, in a unit of its own. One query at
-// a time is left to VNNI.
+// The kernel for batches beside sq8 in AMX: TDPBUSD multiplies a tile of 16 rows by 64 codes with
+// one of 64 components by 16 queries, 16,384 products in one instruction, in a unit of its own.
+// What is not many queries beside sq8 is left to VNNI.
 //
 //   tiles         codes 0..63             queries 0..15  16..31
 //               +-------------+          +---------------+---------------+
@@ -33,6 +33,9 @@ constexpr size_t kChunkSlots = 65'536;
 constexpr size_t kTileRows = 16;
 constexpr size_t kTileBytes = kTileRows * kLineBytes;
 constexpr size_t kQueriesMax = QueryBatch::kQueriesMax;
+
+// With fewer most of a tile is empty, and VNNI is faster (bench/scan_bench).
+constexpr size_t kQueriesMin = 8;
 static_assert(kQueriesMax == 2 * kTileRows);
 
 // The operand of LDTILECFG (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1,
@@ -76,72 +79,46 @@ struct TileRows {
       are_in_order = are_in_order && rows[at] == rows[0] + at * all.row_bytes;
     }
   }
-};
 
-// Each format: how many lines of components a line of codes has, and where they lie in order for a
-// tile, with the distance between its lines.
-
-struct Sq8 {
-  static constexpr size_t kParts = 1;
-  static constexpr bool kDoubled = false;
-  SIMILE_AMX_INLINE static const std::byte* LinesOf(TileRows& tile, size_t line, size_t /*part*/,
-                                                    size_t row_bytes, size_t& stride) {
-    if (tile.are_in_order) {
+  // A line of all of them, as a tile takes it, and how far apart its rows are.
+  SIMILE_AMX_INLINE const std::byte* LinesAt(size_t at_byte, size_t row_bytes, size_t& stride) {
+    if (are_in_order) {
       stride = row_bytes;
-      return tile.rows[0] + line;
+      return rows[0] + at_byte;
     }
     for (size_t at = 0; at < kTileRows; ++at) {
-      _mm512_store_si512(tile.line + at * kLineBytes, _mm512_load_si512(tile.rows[at] + line));
+      _mm512_store_si512(line + at * kLineBytes, _mm512_load_si512(rows[at] + at_byte));
     }
     stride = kLineBytes;
-    return tile.line;
-  }
-};
-
-struct Sq4 {
-  static constexpr size_t kParts = 2;
-  static constexpr bool kDoubled = true;
-  SIMILE_AMX_INLINE static const std::byte* LinesOf(TileRows& tile, size_t line, size_t part,
-                                                    size_t /*row_bytes*/, size_t& stride) {
-    for (size_t at = 0; at < kTileRows; ++at) {
-      const __m512i pairs = _mm512_load_si512(tile.rows[at] + line);
-      const __m512i halves = part == 0 ? pairs : _mm512_srli_epi16(pairs, 4);
-      _mm512_store_si512(tile.line + at * kLineBytes,
-                         _mm512_and_si512(halves, _mm512_set1_epi8(15)));
-    }
-    stride = kLineBytes;
-    return tile.line;
+    return line;
   }
 };
 
 // The sums of 32 rows, each with all queries.
-template <typename Format>
 SIMILE_AMX_INLINE void SumsOfRows(TileRows& upper, TileRows& lower, size_t row_bytes,
                                   const QueryBatch& batch, int32_t (*sums)[kQueriesMax]) {
   const bool has_second = TilesOf(batch.queries.size()) == 2;
   const std::byte* first = batch.tiles.data();
-  const std::byte* second = first + Format::kParts * row_bytes / kLineBytes * kTileBytes;
+  const std::byte* second = first + row_bytes / kLineBytes * kTileBytes;
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
   for (size_t line = 0; line < row_bytes; line += kLineBytes) {
-    for (size_t part = 0; part < Format::kParts; ++part) {
-      size_t stride = 0;
-      const std::byte* lines = Format::LinesOf(upper, line, part, row_bytes, stride);
-      _tile_loadd(4, lines, stride);
-      _tile_loadd(6, first, kLineBytes);
-      _tile_dpbusd(0, 4, 6);
-      lines = Format::LinesOf(lower, line, part, row_bytes, stride);
-      _tile_loadd(5, lines, stride);
-      _tile_dpbusd(2, 5, 6);
-      first += kTileBytes;
-      if (!has_second) continue;
-      _tile_loadd(7, second, kLineBytes);
-      _tile_dpbusd(1, 4, 7);
-      _tile_dpbusd(3, 5, 7);
-      second += kTileBytes;
-    }
+    size_t stride = 0;
+    const std::byte* lines = upper.LinesAt(line, row_bytes, stride);
+    _tile_loadd(4, lines, stride);
+    _tile_loadd(6, first, kLineBytes);
+    _tile_dpbusd(0, 4, 6);
+    lines = lower.LinesAt(line, row_bytes, stride);
+    _tile_loadd(5, lines, stride);
+    _tile_dpbusd(2, 5, 6);
+    first += kTileBytes;
+    if (!has_second) continue;
+    _tile_loadd(7, second, kLineBytes);
+    _tile_dpbusd(1, 4, 7);
+    _tile_dpbusd(3, 5, 7);
+    second += kTileBytes;
   }
   _tile_stored(0, sums[0], sizeof(sums[0]));
   _tile_stored(1, sums[0] + kTileRows, sizeof(sums[0]));
@@ -172,9 +149,8 @@ SIMILE_AMX QueryTerms TermsOf(const QueryBatch& batch, const uint32_t* bounds, s
           .ratios = _mm512_load_ps(ratios)};
 }
 
-template <typename Format, bool kEuclidean>
+template <bool kEuclidean>
 SIMILE_AMX_INLINE __m512i KeysOfSums(const QueryTerms& terms, float row_squares, __m512i sums) {
-  if constexpr (Format::kDoubled) sums = _mm512_slli_epi32(sums, 1);
   const __m512i products = _mm512_sub_epi32(sums, terms.offsets);
   if constexpr (!kEuclidean) {
     return _mm512_sub_epi32(_mm512_set1_epi32(static_cast<int>(0x80000000u)), products);
@@ -191,10 +167,14 @@ float SquaresOf(const CodeRows& rows, uint32_t slot) {
   return reinterpret_cast<const float*>(chunk)[slot % kChunkSlots];
 }
 
-template <typename Format, bool kEuclidean>
+template <bool kEuclidean>
 SIMILE_AMX size_t NearerOfBatch(const CodeRows& rows, const QueryBatch& batch,
                                 const uint32_t* slots, size_t count, const uint32_t* bounds,
                                 NearRow* near) {
+  if (batch.queries.size() < kQueriesMin) {
+    const auto vnni = VnniCodeKernels()->batch(CodeFormat::kSq8, kEuclidean).nearer;
+    return vnni(rows, batch, slots, count, bounds, near);
+  }
   alignas(64) int32_t sums[2 * kTileRows][kQueriesMax];
   TileRows upper, lower;
   const size_t tiles = TilesOf(batch.queries.size());
@@ -208,12 +188,12 @@ SIMILE_AMX size_t NearerOfBatch(const CodeRows& rows, const QueryBatch& batch,
     // Where there are no more than sixteen, the last ones again.
     const size_t skipped = std::min(kTileRows, some - 1);
     lower.Take(rows, slots + first + skipped, some - skipped);
-    SumsOfRows<Format>(upper, lower, rows.row_bytes, batch, sums);
+    SumsOfRows(upper, lower, rows.row_bytes, batch, sums);
     for (size_t row = 0; row < some; ++row) {
       const uint32_t slot = slots[first + row];
       const float squares = kEuclidean ? SquaresOf(rows, slot) : 0;
       for (size_t tile = 0; tile < tiles; ++tile) {
-        const __m512i keys = KeysOfSums<Format, kEuclidean>(
+        const __m512i keys = KeysOfSums<kEuclidean>(
             terms[tile], squares, _mm512_load_si512(sums[row] + tile * kTileRows));
         const uint32_t below = _mm512_cmplt_epu32_mask(keys, terms[tile].bounds);
         if (below == 0) continue;
@@ -234,17 +214,9 @@ SIMILE_AMX size_t NearerOfBatch(const CodeRows& rows, const QueryBatch& batch,
 }
 
 BatchKernel BatchOf(CodeFormat format, bool euclidean) {
-  switch (format) {
-    case CodeFormat::kFloat32:
-      return {};
-    case CodeFormat::kSq8:
-      return {.pack = &Pack,
-              .nearer = euclidean ? &NearerOfBatch<Sq8, true> : &NearerOfBatch<Sq8, false>};
-    case CodeFormat::kSq4:
-      return {.pack = &Pack,
-              .nearer = euclidean ? &NearerOfBatch<Sq4, true> : &NearerOfBatch<Sq4, false>};
-  }
-  return {};
+  // Halves of bytes would have to be spread first; then VNNI is as fast.
+  if (format != CodeFormat::kSq8) return VnniCodeKernels()->batch(format, euclidean);
+  return {.pack = &Pack, .nearer = euclidean ? &NearerOfBatch<true> : &NearerOfBatch<false>};
 }
 
 }  // namespace

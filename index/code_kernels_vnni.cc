@@ -294,7 +294,8 @@ BatchKernel BatchOf(CodeFormat format, bool euclidean) {
     case CodeFormat::kSq8:
       return {.nearer = euclidean ? &NearerOfBatch<Sq8, true> : &NearerOfBatch<Sq8, false>};
     case CodeFormat::kSq4:
-      return {.nearer = euclidean ? &NearerOfBatch<Sq4, true> : &NearerOfBatch<Sq4, false>};
+      return {.nearer = euclidean ? &NearerOfBatch<Sq4, true> : &NearerOfBatch<Sq4, false>,
+              .queries_min = 3};
   }
   return {};
 }
