@@ -250,8 +250,13 @@ void DatabaseFiles::Rewrite(const rocksdb::LiveFileMetaData& table) const {
   const auto family =
       std::ranges::find(handles_, table.column_family_name, &rocksdb::ColumnFamilyHandle::GetName);
   if (family == handles_.end() || has_failed()) return;
-  if (db_->GetOptions(*family).disable_auto_compactions) return;
-  const rocksdb::Status rewritten = db_->CompactFiles({}, *family, {table.name}, table.level);
+  const rocksdb::Options family_options = db_->GetOptions(*family);
+  if (family_options.disable_auto_compactions) return;
+  // As the compactions write it: the defaults are Snappy and one file.
+  rocksdb::CompactionOptions options;
+  options.compression = rocksdb::kDisableCompressionOption;
+  options.output_file_size_limit = family_options.target_file_size_base;
+  const rocksdb::Status rewritten = db_->CompactFiles(options, *family, {table.name}, table.level);
   // Damage that is met here need not end the compactions of other tables. Should it have been one
   // of those that met it, it does so again.
   if (!rewritten.ok()) surroundings_.damage->TakeMet();

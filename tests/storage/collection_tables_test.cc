@@ -150,6 +150,14 @@ TEST_F(CollectionTablesTest, AStartSplitsTablesThatHoldSeveralCollections) {
   Reopen();
   EXPECT_TRUE(Eventually([&] { return MixedOf(Tables()) == 0; }));
   EXPECT_TRUE(Get(first, "17").has_value() && Get(second, "17").has_value());
+  Close();
+  // Written as a compaction does.
+  const auto files = DatabaseFiles::Open(DatabasePath(), options_);
+  ASSERT_THAT(files, IsOk());
+  rocksdb::TablePropertiesCollection properties;
+  ASSERT_TRUE((*files)->db().GetPropertiesOfAllTables((*files)->vectors(), &properties).ok());
+  EXPECT_THAT(properties, SizeIs(ids_.size() + 2));
+  for (const auto& [path, one] : properties) EXPECT_EQ(one->compression_name, "NoCompression");
 }
 
 TEST_F(CollectionTablesTest, ADropGivesTheBytesOfItsTablesBackWithoutACompaction) {
