@@ -16,8 +16,6 @@
 namespace simile {
 namespace {
 
-constexpr uint64_t kPageBytes = 1ull << 30;
-
 // A view of one moment.
 class View {
  public:
@@ -104,7 +102,8 @@ absl::Status CheckCollections(const DatabaseFiles& files, const Catalog& catalog
 
 absl::StatusOr<LiveCheck> CheckLiveTables(const DatabaseFiles& files, const Catalog& catalog,
                                           const std::string& page_token,
-                                          const std::function<absl::Status()>& go_on) {
+                                          const std::function<absl::Status()>& go_on,
+                                          uint64_t page_bytes) {
   auto position = ParseToken(page_token);
   if (!position.ok()) return position.status();
   const TablesKept kept(files);
@@ -116,7 +115,7 @@ absl::StatusOr<LiveCheck> CheckLiveTables(const DatabaseFiles& files, const Cata
     if (table.file_number <= position->after || table.file_number > position->through) continue;
     // A page ends at the first table that is too much: the next one begins there.
     if (check.tables_left > 0 ||
-        (check.found.bytes_read > 0 && check.found.bytes_read + table.size > kPageBytes)) {
+        (check.found.bytes_read > 0 && check.found.bytes_read + table.size > page_bytes)) {
       ++check.tables_left;
       continue;
     }

@@ -14,6 +14,9 @@
 
 namespace simile {
 
+// Of tables, read at each call.
+inline constexpr uint64_t kLiveCheckPageBytes = 1ull << 30;
+
 // What one page of a check of tables in use has found.
 struct LiveCheck {
   DatabaseCheck found;          // Of collections those that the damaged tables may hold records of.
@@ -22,8 +25,8 @@ struct LiveCheck {
 };
 
 // Reads tables from their first to their last byte while the store is read and written, and
-// compares all checksums: about a gigabyte at each call, or one table when it has more. The first
-// `page_token` is empty, the next ones are of the answers before. For each damaged table the
+// compares all checksums: at most `page_bytes` at each call, or one table when it has more. The
+// first `page_token` is empty, the next ones are of the answers before. For each damaged table the
 // collections between its keys are read, as CheckCollection does, in a view of one moment. Tables
 // that are written meanwhile are not read; no table is deleted during a call.
 //
@@ -31,7 +34,8 @@ struct LiveCheck {
 // for a token that is none.
 absl::StatusOr<LiveCheck> CheckLiveTables(const DatabaseFiles& files, const Catalog& catalog,
                                           const std::string& page_token,
-                                          const std::function<absl::Status()>& go_on);
+                                          const std::function<absl::Status()>& go_on,
+                                          uint64_t page_bytes = kLiveCheckPageBytes);
 
 }  // namespace simile
 
