@@ -14,6 +14,7 @@
 #include "storage/database_check.h"
 #include "storage/database_files.h"
 #include "storage/keys.h"
+#include "storage/snapshot_reader.h"
 #include "tests/storage/crash_fixture.h"
 
 namespace simile {
@@ -192,6 +193,33 @@ TEST_F(CollectionTablesTest, AMissingTableHurtsOneCollectionAndIsForgottenWithIt
     for (uint32_t number = 0; number < kDocuments; ++number) Write(hurt(), {CrashPut(number)});
     Compact();
   }
+}
+
+TEST_F(CollectionTablesTest, ACollectionThatComesBackFromASnapshotLeavesNothingOfItsDamage) {
+  Reopen();
+  ASSERT_THAT(store_->CreateSnapshot("monday", 1, "test"), IsOk());
+  Close();
+  const std::string table = TableOf(hurt(), "documents");
+  fs::remove(table);
+  Reopen();
+  ASSERT_THAT(store_->damaged_at_start(), SizeIs(1));
+  const auto snapshot = SnapshotReader::Open(store_->snapshots().PathOf("monday"));
+  ASSERT_THAT(snapshot, IsOk());
+  const auto documents = (*snapshot)->List(hurt(), 0, 10'000);
+  ASSERT_THAT(documents, IsOk());
+  const uint32_t restored = Create(std::string(1, kUnpublishedMark) + "hurt");
+  for (const StoredDocument& one : *documents) {
+    Write(restored, {PutOperation{.id = one.id, .text = one.text, .vector = one.vector}});
+  }
+  const std::string derived = options_.data_directory + "/index/" + std::to_string(hurt());
+  fs::create_directories(derived);
+  const Publication publication{.collection_id = restored, .name = "hurt", .replaced_id = hurt()};
+  ASSERT_THAT(store_->PublishCollections({&publication, 1}), IsOk());
+  EXPECT_TRUE(Eventually([&] { return !fs::exists(derived); }));
+  Reopen();
+  EXPECT_THAT(store_->damaged_at_start(), IsEmpty());
+  EXPECT_TRUE(IsWhole(ids_[0]) && IsWhole(restored) && IsWhole(ids_[2]));
+  Compact();
 }
 
 TEST_F(CollectionTablesTest, ATableOfWrongSizeIsForgottenWithItsCollection) {
