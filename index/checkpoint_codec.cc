@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kManifestMagic = "SIMILEIM";
 constexpr std::string_view kSlotsMagic = "SIMILEIS";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kChunksMax = 32'767;
 
 absl::Status Damaged(std::string_view what) {
@@ -107,6 +107,7 @@ std::string EncodeManifest(const Manifest& manifest) {
   out.Put(manifest.codes);
   out.Put(manifest.m);
   out.Put(manifest.scale);
+  out.Put(manifest.clipped_share);
   out.Put(manifest.slot_end);
   out.Put(manifest.entry);
   out.Put(static_cast<uint32_t>(manifest.chunks.size()));
@@ -130,6 +131,7 @@ absl::StatusOr<Manifest> DecodeManifest(std::string_view bytes) {
                     .codes = in.Get<uint32_t>(),
                     .m = in.Get<uint32_t>(),
                     .scale = in.Get<float>(),
+                    .clipped_share = in.Get<float>(),
                     .slot_end = in.Get<uint64_t>(),
                     .entry = in.Get<uint64_t>()};
   const size_t count = in.Get<uint32_t>();
@@ -142,6 +144,9 @@ absl::StatusOr<Manifest> DecodeManifest(std::string_view bytes) {
   if (!in.AtEnd()) return Damaged("its length does not fit");
   if (!std::isfinite(manifest.scale) || manifest.scale <= 0) {
     return Damaged(fmt::format("the scale is {}", manifest.scale));
+  }
+  if (!(manifest.clipped_share >= 0 && manifest.clipped_share < 1)) {
+    return Damaged(fmt::format("the share that is clipped is {}", manifest.clipped_share));
   }
   return manifest;
 }

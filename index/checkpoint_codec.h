@@ -33,7 +33,8 @@ struct Manifest {
   uint32_t metric = 0;
   uint32_t codes = 0;
   uint32_t m = 0;
-  float scale = 0;  // Of the codes, which are made again from the vectors.
+  float scale = 0;          // Of the codes, which are made again from the vectors,
+  float clipped_share = 0;  // and what it clips (CodeScale).
   uint64_t slot_end = 0;
   uint64_t entry = 0;             // Slot and level where walks begin, as HnswGraph packs them.
   std::vector<SlotsFile> chunks;  // By chunk.

@@ -169,6 +169,7 @@ absl::StatusOr<CheckpointReport> GraphFiles::Write(HnswGraph& graph, uint64_t se
                     .codes = static_cast<uint32_t>(settings_.codes),
                     .m = static_cast<uint32_t>(settings_.m),
                     .scale = graph.quantizer().scale(),
+                    .clipped_share = graph.quantizer().clipped_share(),
                     .slot_end = graph.slot_end(),
                     .entry = graph.entry(),
                     .chunks = last_.chunks};

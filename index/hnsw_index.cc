@@ -20,6 +20,7 @@
 namespace simile {
 
 using index_internal::BatchSearch;
+using index_internal::CodeScale;
 using index_internal::GraphFiles;
 using index_internal::GraphRepair;
 using index_internal::HnswGraph;
@@ -269,7 +270,9 @@ absl::StatusOr<HnswIndex::Restored> HnswIndex::Open(const IndexSettings& setting
     const auto manifest = GraphFiles(settings).ReadManifest();
     if (!manifest.ok()) return manifest.status();
     auto state = std::make_unique<State>(
-        settings, Quantizer(settings.codes, settings.dimension, manifest->scale));
+        settings,
+        Quantizer(settings.codes, settings.dimension,
+                  CodeScale{.scale = manifest->scale, .clipped_share = manifest->clipped_share}));
     if (absl::Status s = state->Load(*manifest, threads); !s.ok()) return s;
     return Restored{.index = std::unique_ptr<HnswIndex>(new HnswIndex(std::move(state))),
                     .sequence = manifest->sequence};

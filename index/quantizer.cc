@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "index/code_key.h"
@@ -17,11 +18,12 @@ constexpr int32_t kInt8Max = 127;
 constexpr int32_t kSq4Max = 15;
 
 // Shares of the components that may be clipped: where bytes have room, hardly any; where there are
-// sixteen levels, finer ones are worth more than the ends.
-constexpr double kSq8Clipped = 1e-5;
-constexpr double kSq4Clipped = 1e-2;
+// sixteen levels, finer ones are worth more than the ends, if the ends are not what says most.
+constexpr float kSq8Clipped = 1e-5f;
+constexpr float kSq4Clipped[] = {1e-2f, 3e-3f, 1e-3f, 3e-4f, 1e-4f, 1e-5f};
 
 constexpr size_t kSampleComponentsMax = 2'000'000;
+constexpr size_t kTriedComponentsMax = 400'000;
 
 size_t RowBytes(CodeFormat format, size_t dimension) {
   const auto rounded = [](size_t bytes) {
@@ -38,11 +40,32 @@ size_t RowBytes(CodeFormat format, size_t dimension) {
   return 0;
 }
 
-// The size that only the given share of the components exceeds.
-float LargestKept(std::span<const float> sample, double clipped_share) {
+int32_t Rounded(float value, int32_t limit) {
+  const auto bound = static_cast<float>(limit);
+  return static_cast<int32_t>(std::lrintf(std::clamp(value, -bound, bound)));
+}
+
+// The value of a component in units of codes: sq8 -127 to 127, sq4 the odd numbers -15 to 15.
+int32_t LevelOf(CodeFormat format, float scaled) {
+  if (format == CodeFormat::kSq8) return Rounded(scaled, kInt8Max);
+  const int32_t half = Rounded((scaled + kSq4Max) / 2, kSq4Max);
+  return 2 * std::max(half, 0) - kSq4Max;
+}
+
+// The sizes of the components of whole vectors, of so many that there are about `count_max`.
+std::vector<float> SizesOf(std::span<const float> sample, size_t dimension, size_t count_max) {
   std::vector<float> sizes;
-  const size_t step = std::max<size_t>(1, sample.size() / kSampleComponentsMax);
-  for (size_t at = 0; at < sample.size(); at += step) sizes.push_back(std::fabs(sample[at]));
+  const size_t step = dimension * std::max<size_t>(1, sample.size() / count_max);
+  for (size_t first = 0; first + dimension <= sample.size(); first += step) {
+    for (const float component : sample.subspan(first, dimension)) {
+      sizes.push_back(std::fabs(component));
+    }
+  }
+  return sizes;
+}
+
+// The size that only the given share of the components exceeds.
+float LargestKept(std::vector<float>& sizes, double clipped_share) {
   if (sizes.empty()) return 1;
   const auto rank = static_cast<size_t>(static_cast<double>(sizes.size()) * (1 - clipped_share));
   const auto kept = sizes.begin() + static_cast<ptrdiff_t>(std::min(rank, sizes.size() - 1));
@@ -52,22 +75,42 @@ float LargestKept(std::span<const float> sample, double clipped_share) {
   return size > 0 ? size : 1;
 }
 
-// Codes a unit of a component has. Bounded, so that squares of vectors of any length stay finite.
-float ScaleFor(CodeFormat format, std::span<const float> sample) {
-  switch (format) {
-    case CodeFormat::kFloat32:
-      return 1;
-    case CodeFormat::kSq8:
-      return static_cast<float>(kInt8Max) / LargestKept(sample, kSq8Clipped);
-    case CodeFormat::kSq4:
-      return static_cast<float>(kSq4Max) / LargestKept(sample, kSq4Clipped);
+// What codes take from products of two vectors that are like those of the sample: a dimension
+// counts by what vectors have there.
+double ProductLoss(CodeFormat format, size_t dimension, std::span<const float> sizes, float scale) {
+  std::vector<double> squares(dimension), lost(dimension);
+  for (size_t first = 0; first < sizes.size(); first += dimension) {
+    for (size_t axis = 0; axis < dimension; ++axis) {
+      const float scaled = sizes[first + axis] * scale;
+      const double off = scaled - static_cast<float>(LevelOf(format, scaled));
+      squares[axis] += static_cast<double>(scaled) * scaled;
+      lost[axis] += off * off;
+    }
   }
-  return 1;
+  double sum = 0;
+  for (size_t axis = 0; axis < dimension; ++axis) sum += squares[axis] * lost[axis];
+  return sum / std::pow(static_cast<double>(scale), 4);
 }
 
-int32_t Rounded(float value, int32_t limit) {
-  const auto bound = static_cast<float>(limit);
-  return static_cast<int32_t>(std::lrintf(std::clamp(value, -bound, bound)));
+// Scales are bounded, so that squares of vectors of any length stay finite.
+CodeScale ScaleFor(CodeFormat format, size_t dimension, std::span<const float> sample) {
+  if (format == CodeFormat::kFloat32) return {};
+  std::vector<float> sizes = SizesOf(sample, dimension, kSampleComponentsMax);
+  if (format == CodeFormat::kSq8) {
+    return {.scale = static_cast<float>(kInt8Max) / LargestKept(sizes, kSq8Clipped),
+            .clipped_share = kSq8Clipped};
+  }
+  const std::vector<float> tried = SizesOf(sample, dimension, kTriedComponentsMax);
+  CodeScale best;
+  double least = std::numeric_limits<double>::infinity();
+  for (const float clipped_share : kSq4Clipped) {
+    const float scale = static_cast<float>(kSq4Max) / LargestKept(sizes, clipped_share);
+    const double loss = ProductLoss(format, dimension, tried, scale);
+    if (best.clipped_share != 0 && !(loss < least)) continue;
+    best = {.scale = scale, .clipped_share = clipped_share};
+    least = loss;
+  }
+  return best;
 }
 
 size_t Sq4Place(size_t component) {
@@ -88,21 +131,16 @@ int8_t* Int8Components(QueryCode& query) {
 
 Quantizer::Quantizer(CodeFormat format, size_t dimension, std::span<const float> sample,
                      const CodeKernels& kernels)
-    : Quantizer(format, dimension, ScaleFor(format, sample), kernels) {}
+    : Quantizer(format, dimension, ScaleFor(format, dimension, sample), kernels) {}
 
-Quantizer::Quantizer(CodeFormat format, size_t dimension, float scale, const CodeKernels& kernels)
+Quantizer::Quantizer(CodeFormat format, size_t dimension, const CodeScale& scale,
+                     const CodeKernels& kernels)
     : format_(format),
       dimension_(dimension),
       row_bytes_(RowBytes(format, dimension)),
-      scale_(scale),
+      scale_(scale.scale),
+      clipped_share_(scale.clipped_share),
       components_(kernels.components(format)) {}
-
-// The value of a component in units of codes: sq8 -127 to 127, sq4 the odd numbers -15 to 15.
-int32_t Quantizer::LevelOf(float component) const {
-  if (format_ == CodeFormat::kSq8) return Rounded(component * scale_, kInt8Max);
-  const int32_t half = Rounded((component * scale_ + kSq4Max) / 2, kSq4Max);
-  return 2 * std::max(half, 0) - kSq4Max;
-}
 
 float Quantizer::RowErrorMax() const {
   // Of a component a value that was rounded to a step s loses s / sqrt(12) on average, at most s/2;
@@ -113,10 +151,6 @@ float Quantizer::RowErrorMax() const {
   // Where many are clipped, that is lost beside.
   const float more = format_ == CodeFormat::kSq8 ? 1.0f : 1.25f;
   return more * std::min(1 + 4 / std::sqrt(dimension), std::sqrt(3.0f)) * average;
-}
-
-double Quantizer::clipped_share() const {
-  return format_ == CodeFormat::kSq4 ? kSq4Clipped : kSq8Clipped;
 }
 
 EncodedRow Quantizer::EncodeRow(const float* vector, std::byte* row) const {
@@ -135,8 +169,8 @@ EncodedRow Quantizer::EncodeRow(const float* vector, std::byte* row) const {
   float lost_squares = 0;
   size_t in_upper_half = 0;
   for (size_t at = 0; at < dimension_; ++at) {
-    const int32_t level = LevelOf(vector[at]);
     const float exact = vector[at] * scale_;
+    const int32_t level = LevelOf(format_, exact);
     const float lost = exact - static_cast<float>(level);
     squares += static_cast<int64_t>(level) * level;
     lost_squares += lost * lost;

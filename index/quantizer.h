@@ -16,10 +16,17 @@ struct EncodedRow {
   size_t in_upper_half = 0;  // Components in the upper half of the range or beyond it.
 };
 
-// Turns vectors into rows of codes and queries, by one scale for all components: it keeps the
-// largest component of all but a few at the end of the range, the others are clipped. On sentence
-// embeddings one scale loses nothing that re-ranking a few more candidates does not bring back
-// (bench/index_figures.md).
+// What is learnt from a sample.
+struct CodeScale {
+  float scale = 1;          // Codes that a unit of a component has.
+  float clipped_share = 0;  // Of the components, how many lie outside of the range of the codes.
+};
+
+// Turns vectors into rows of codes and queries, by one scale for all components. A few of them are
+// clipped: beside sq8 hardly any; beside sq4, which has sixteen levels, so many that products of
+// vectors are best. Where a few dimensions are wider than the others and say most, that is fewer.
+// One scale loses nothing on sentence embeddings that re-ranking a few more candidates does not
+// bring back, and a scale for each dimension would make queries coarser (bench/index_figures.md).
 //
 // Thread safety: immutable.
 class Quantizer {
@@ -30,13 +37,15 @@ class Quantizer {
             const CodeKernels& kernels = AllCodeKernels().front());
 
   // With a scale that was learnt before.
-  Quantizer(CodeFormat format, size_t dimension, float scale,
+  Quantizer(CodeFormat format, size_t dimension, const CodeScale& scale,
             const CodeKernels& kernels = AllCodeKernels().front());
 
   CodeFormat format() const { return format_; }
   size_t dimension() const { return dimension_; }
   size_t row_bytes() const { return row_bytes_; }
   float scale() const { return scale_; }
+  // How many components may lie outside of the range before the scale is too fine.
+  float clipped_share() const { return clipped_share_; }
 
   // Writes a row of row_bytes().
   EncodedRow EncodeRow(const float* vector, std::byte* row) const;
@@ -44,9 +53,6 @@ class Quantizer {
   // The length of what rounding may take from a vector before its row is called coarse: what it
   // takes from nearly all that are like the sample.
   float RowErrorMax() const;
-
-  // Of components, how many may lie outside of the range before the scale is too fine.
-  double clipped_share() const;
 
   // A query with the full range of its own components, so that less of it is rounded away.
   void EncodeQuery(const float* vector, QueryCode& query) const;
@@ -64,12 +70,11 @@ class Quantizer {
   void QueryOfRow(const std::byte* row, float squares, QueryCode& query) const;
 
  private:
-  int32_t LevelOf(float component) const;
-
   const CodeFormat format_;
   const size_t dimension_;
   const size_t row_bytes_;
   const float scale_;
+  const float clipped_share_;
   const ComponentsFunction components_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <map>
 #include <random>
 #include <sstream>
@@ -199,14 +200,29 @@ TEST_F(CheckpointDamageTest, AMissingFileOrOneOfAnotherCheckpointIsRefused) {
   EXPECT_THAT(Open(), StatusIs(absl::StatusCode::kDataLoss, "is not the file that MANIFEST names"));
 }
 
-TEST_F(CheckpointDamageTest, FilesOfANewerProgramAreRefusedAsNewer) {
-  std::string bytes = manifest_.substr(0, manifest_.size() - sizeof(uint32_t));
-  bytes[8] = 2;
-  const uint32_t checksum = Crc32c(bytes);
-  WriteAll(PathOf("MANIFEST"),
-           bytes + std::string(reinterpret_cast<const char*>(&checksum), sizeof(checksum)));
-  EXPECT_THAT(Open(), StatusIs(absl::StatusCode::kFailedPrecondition,
-                               "it has version 2; this program knows 1"));
+TEST_F(CheckpointDamageTest, FilesOfANewerOrOlderProgramAreRefusedByTheirVersion) {
+  for (const int version : {1, 3}) {
+    std::string bytes = manifest_.substr(0, manifest_.size() - sizeof(uint32_t));
+    bytes[8] = static_cast<char>(version);
+    const uint32_t checksum = Crc32c(bytes);
+    WriteAll(PathOf("MANIFEST"),
+             bytes + std::string(reinterpret_cast<const char*>(&checksum), sizeof(checksum)));
+    EXPECT_THAT(Open(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                 version == 1 ? "it has version 1; this program knows 2"
+                                              : "it has version 3; this program knows 2"));
+  }
+}
+
+TEST_F(CheckpointDamageTest, AScaleThatNoTrainingGivesIsRefused) {
+  auto manifest = index_internal::DecodeManifest(manifest_);
+  ASSERT_THAT(manifest, IsOk());
+  for (const float share : {-0.1f, 1.0f, std::numeric_limits<float>::quiet_NaN()}) {
+    index_internal::Manifest wrong = *manifest;
+    wrong.clipped_share = share;
+    EXPECT_THAT(index_internal::DecodeManifest(index_internal::EncodeManifest(wrong)),
+                StatusIs(absl::StatusCode::kDataLoss, "share that is clipped"));
+  }
+  EXPECT_EQ(manifest->clipped_share, 1e-5f);
 }
 
 TEST_F(CheckpointDamageTest, AFileOfVectorsThatWasCutOrIsGoneOnlyCostsItsVectors) {

@@ -268,6 +268,55 @@ TEST(QuantizerTest, AFewHugeComponentsDoNotSpoilTheScaleOfTheOthers) {
   EXPECT_NEAR(Quantizer(CodeFormat::kSq8, 100, sample).scale(), plain, plain / 100);
 }
 
+TEST(QuantizerTest, WhereDimensionsAreAlikeSixteenLevelsClipOneComponentInAHundred) {
+  std::vector<float> sample = Rows::Random(500'000, 1);
+  const Quantizer quantizer(CodeFormat::kSq4, 100, sample);
+  EXPECT_EQ(quantizer.clipped_share(), 1e-2f);
+  size_t outside = 0;
+  for (const float component : sample) outside += std::fabs(component) * quantizer.scale() > 15;
+  EXPECT_NEAR(static_cast<double>(outside), 5'000, 50);
+}
+
+TEST(QuantizerTest, AFewWideDimensionsAreNotClippedAwayForSixteenLevels) {
+  constexpr size_t kDimension = 384, kVectors = 2'000, kFirstQuery = 1'900;
+  std::vector<float> vectors = Rows::Random(kDimension * kVectors, 1);
+  for (size_t at = 0; at < vectors.size(); at += kDimension / 4) vectors[at] *= 10;
+  const Quantizer learnt(CodeFormat::kSq4, kDimension, vectors);
+  const Quantizer clipping(CodeFormat::kSq4, kDimension,
+                           CodeScale{.scale = learnt.scale() * 5, .clipped_share = 1e-2f});
+  EXPECT_LT(learnt.clipped_share(), 1e-2f);
+  const auto off = [&](const Quantizer& quantizer) {
+    std::vector<double> rows(kDimension);
+    AlignedBytes row(quantizer.row_bytes());
+    QueryCode decoded;
+    double squares = 0;
+    for (size_t at = 0; at < kFirstQuery; at += 20) {
+      const auto encoded = quantizer.EncodeRow(&vectors[at * kDimension], row.data());
+      quantizer.QueryOfRow(row.data(), encoded.squares, decoded);
+      const auto* levels = reinterpret_cast<const int8_t*>(decoded.components.data());
+      for (size_t query = kFirstQuery; query < kVectors; ++query) {
+        double product_off = 0;
+        for (size_t axis = 0; axis < kDimension; ++axis) {
+          product_off += vectors[query * kDimension + axis] *
+                         (levels[axis] / quantizer.scale() - vectors[at * kDimension + axis]);
+        }
+        squares += product_off * product_off;
+      }
+    }
+    return std::sqrt(squares);
+  };
+  EXPECT_LT(off(learnt), off(clipping) / 2);
+}
+
+TEST(QuantizerTest, ALongSampleIsLookedAtInAllItsDimensions) {
+  // As many vectors that every second of their components would do for the sample.
+  constexpr size_t kDimension = 8;
+  std::vector<float> sample(kDimension * 600'000, 0.5f);
+  for (size_t at = 1; at < sample.size(); at += kDimension) sample[at] = 100;
+  const Quantizer quantizer(CodeFormat::kSq8, kDimension, sample);
+  EXPECT_FLOAT_EQ(quantizer.scale(), 127.0f / 100);
+}
+
 TEST(QuantizerTest, ASampleOfZerosHasAScale) {
   const std::vector<float> zeros(64);
   const Quantizer quantizer(CodeFormat::kSq8, 64, zeros);

@@ -44,6 +44,28 @@ TEST_F(HnswIndexTest, EveryVectorIsFoundByAWalk) {
   EXPECT_GE(FoundShare(vectors), 0.999);
 }
 
+TEST(HnswScaleTest, ACollectionWithAWideDimensionIsNotTakenForOneThatDrifts) {
+  constexpr size_t kWide = 128, kCount = 9'000;
+  const SeededVectors vectors(kCount, kWide, 3);
+  std::vector<float> wide;
+  for (size_t at = 0; at < kCount; ++at) {
+    wide.insert(wide.end(), vectors[at].begin(), vectors[at].end());
+    wide[at * kWide] *= 10;
+  }
+  for (const CodeFormat codes : {CodeFormat::kSq8, CodeFormat::kSq4}) {
+    HnswIndex index({.dimension = kWide,
+                     .metric = Metric::kDotProduct,
+                     .codes = codes,
+                     .m = 4,
+                     .ef_construction = 8},
+                    std::span(wide).first(2'000 * kWide));
+    for (size_t at = 0; at < kCount; ++at) {
+      ASSERT_THAT(index.Upsert(at, std::span(wide).subspan(at * kWide, kWide)), IsOk());
+    }
+    EXPECT_FALSE(index.Statistics().is_scale_stale);
+  }
+}
+
 TEST_F(HnswIndexTest, PlacesOfRemovedVectorsAreUsedAgain) {
   const SeededVectors vectors(20'000, kDimension, 2);
   for (size_t at = 0; at < vectors.size(); ++at) {
