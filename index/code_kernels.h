@@ -96,6 +96,9 @@ class BatchComparison {
   // For integer codes.
   BatchComparison(const CodeKernels& kernels, CodeFormat format, bool euclidean);
 
+  // Whether queries together take less than one after the other.
+  bool is_faster() const { return batch_.nearer != nullptr; }
+
   void Pack(QueryBatch& batch) const {
     if (batch_.pack != nullptr) batch_.pack(batch);
   }

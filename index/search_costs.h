@@ -14,7 +14,7 @@ namespace simile::index_internal {
 //
 // Thread safety: immutable.
 struct SearchCosts {
-  // Measured when rows of that shape come for the first time, in 7 to 13 ms.
+  // Measured when rows of that shape come for the first time, in 4 to 12 ms.
   static const SearchCosts& Of(const Quantizer& quantizer, bool euclidean,
                                const CodeKernels& kernels = AllCodeKernels().front());
 
