@@ -99,9 +99,9 @@ absl::StatusOr<uint64_t> PartialDirectory::Write(const PartialFile& file, uint64
   return offset + bytes.size();
 }
 
-bool PartialDirectory::Adopt(const PartialFile& file, const std::string& source,
-                             bool may_copy) const {
-  const auto digest = DigestOfFile(source);
+bool PartialDirectory::Adopt(const PartialFile& file, const std::string& source, bool may_copy,
+                             const std::function<absl::Status()>& check) const {
+  const auto digest = DigestOfFile(source, check);
   if (!digest.ok() || digest->bytes != file.bytes || digest->sha256 != file.sha256) return false;
   const std::string path = PathOf(file.path);
   if (!MakeDirectoryOf(path).ok()) return false;
@@ -114,7 +114,8 @@ bool PartialDirectory::Adopt(const PartialFile& file, const std::string& source,
   return fs::copy_file(source, path, error) && !error;
 }
 
-absl::Status PartialDirectory::CheckFiles(std::span<const PartialFile> files) const {
+absl::Status PartialDirectory::CheckFiles(std::span<const PartialFile> files,
+                                          const std::function<absl::Status()>& check) const {
   std::string problem;
   size_t bad = 0;
   for (const PartialFile& file : files) {
@@ -130,7 +131,7 @@ absl::Status PartialDirectory::CheckFiles(std::span<const PartialFile> files) co
       if (absl::Status s = MakeDirectoryOf(path); !s.ok()) return s;
       if (absl::Status s = WriteFileRange(path, 0, ""); !s.ok()) return s;
     }
-    const auto digest = DigestOfFile(path);
+    const auto digest = DigestOfFile(path, check);
     if (!digest.ok()) return digest.status();
     if (digest->sha256 == file.sha256) continue;
     if (bad++ == 0) {
@@ -178,9 +179,9 @@ absl::Status PartialDirectory::SyncAll(std::span<const PartialFile> files) const
 }
 
 absl::Status PartialDirectory::Finish(std::span<const PartialFile> files,
-                                      const std::string& contents_name,
-                                      const std::string& target) const {
-  if (absl::Status s = CheckFiles(files); !s.ok()) return s;
+                                      const std::string& contents_name, const std::string& target,
+                                      const std::function<absl::Status()>& check) const {
+  if (absl::Status s = CheckFiles(files, check); !s.ok()) return s;
   if (absl::Status s = CheckNothingElse(files, contents_name); !s.ok()) return s;
   if (absl::Status s = SyncAll(files); !s.ok()) return s;
   std::error_code error;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,20 +49,25 @@ class PartialDirectory {
                                  std::string_view bytes) const;
 
   // Takes the whole file from `source`, by a hard link, if these are the bytes; where it cannot be
-  // linked it is copied if `may_copy`. False: it was not taken. Cost: reads `source`.
-  bool Adopt(const PartialFile& file, const std::string& source, bool may_copy) const;
+  // linked it is copied if `may_copy`. False: it was not taken, also when an error of `check`,
+  // which is asked as in DigestOfFile, ended the reading. Cost: reads `source`.
+  bool Adopt(const PartialFile& file, const std::string& source, bool may_copy,
+             const std::function<absl::Status()>& check = {}) const;
 
   // When every file is what it should be, and nothing else is there: UNFINISHED gets the name
   // `contents_name` and the directory the name `target`, beside it; it survives a power cut.
   // FailedPrecondition when bytes are missing, DataLoss when a file had other bytes, which are
-  // removed, or is none of these. Cost: reads every byte.
+  // removed, or is none of these. `check` is asked as in DigestOfFile: its error is returned,
+  // and Finish may be called again. Cost: reads every byte.
   absl::Status Finish(std::span<const PartialFile> files, const std::string& contents_name,
-                      const std::string& target) const;
+                      const std::string& target,
+                      const std::function<absl::Status()>& check = {}) const;
 
   const std::string& path() const { return path_; }
 
  private:
-  absl::Status CheckFiles(std::span<const PartialFile> files) const;
+  absl::Status CheckFiles(std::span<const PartialFile> files,
+                          const std::function<absl::Status()>& check) const;
   absl::Status CheckNothingElse(std::span<const PartialFile> files,
                                 const std::string& contents_name) const;
   absl::Status SyncAll(std::span<const PartialFile> files) const;

@@ -36,7 +36,8 @@ std::string Sha256::Hex() {
   return hex;
 }
 
-absl::StatusOr<FileDigest> DigestOfFile(const std::string& path) {
+absl::StatusOr<FileDigest> DigestOfFile(const std::string& path,
+                                        const std::function<absl::Status()>& check) {
   constexpr size_t kBufferBytes = size_t{1} << 20;
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0) return FileSystemError("opening " + path, errno);
@@ -45,6 +46,8 @@ absl::StatusOr<FileDigest> DigestOfFile(const std::string& path) {
   FileDigest digest;
   absl::Status failure;
   for (;;) {
+    if (check) failure = check();
+    if (!failure.ok()) break;
     const ssize_t got = read(file, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) failure = FileSystemError("reading " + path, errno);

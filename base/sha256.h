@@ -2,10 +2,12 @@
 #define SIMILE_BASE_SHA256_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace simile {
@@ -30,12 +32,15 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
-// Of a file, and how many bytes that were. Errors as of FileSystemError (base/durable_file.h).
+// Of a file, and how many bytes that were. `check`, if there is one, is asked before each MiB; its
+// first error ends the reading and is returned. Else errors as of FileSystemError
+// (base/durable_file.h).
 struct FileDigest {
   std::string sha256;
   uint64_t bytes = 0;
 };
-absl::StatusOr<FileDigest> DigestOfFile(const std::string& path);
+absl::StatusOr<FileDigest> DigestOfFile(const std::string& path,
+                                        const std::function<absl::Status()>& check = {});
 
 }  // namespace simile
 

@@ -43,7 +43,7 @@ int Restore(const std::string& snapshot, const std::string& data_directory) {
 int Verify(const std::string& snapshot) {
   const auto manifest = ReadSnapshot(snapshot);
   if (!manifest.ok()) return Fail(manifest.status());
-  const SnapshotCheck check = CheckSnapshot(snapshot, *manifest);
+  const SnapshotCheck check = CheckSnapshot(snapshot, *manifest).value();
   for (const std::string& problem : check.problems) fmt::print(stderr, "{}\n", problem);
   fmt::print("snapshot '{}' is {}: {} files, {} bytes read\n", manifest->name,
              check.problems.empty() ? "good" : "damaged", check.files_read, check.bytes_read);

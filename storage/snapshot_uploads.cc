@@ -126,7 +126,8 @@ absl::StatusOr<SnapshotUpload> SnapshotUploads::Read(const std::string& name) co
   return upload;
 }
 
-absl::StatusOr<SnapshotUpload> SnapshotUploads::Begin(const SnapshotManifest& manifest) {
+absl::StatusOr<SnapshotUpload> SnapshotUploads::Begin(const SnapshotManifest& manifest,
+                                                      const std::function<absl::Status()>& check) {
   if (absl::Status s = CheckFiles(manifest); !s.ok()) return s;
   if (absl::Status s = CheckFormat(manifest); !s.ok()) return s;
   const NameTurns::Turn turn(turns_, manifest.name);
@@ -141,10 +142,11 @@ absl::StatusOr<SnapshotUpload> SnapshotUploads::Begin(const SnapshotManifest& ma
     return absl::AlreadyExistsError(
         fmt::format("there is a snapshot '{}' already, and it is another", manifest.name));
   }
-  return BeginOrGoOn(manifest);
+  return BeginOrGoOn(manifest, check);
 }
 
-absl::StatusOr<SnapshotUpload> SnapshotUploads::BeginOrGoOn(const SnapshotManifest& manifest) {
+absl::StatusOr<SnapshotUpload> SnapshotUploads::BeginOrGoOn(
+    const SnapshotManifest& manifest, const std::function<absl::Status()>& check) {
   auto upload = Read(manifest.name);
   const bool is_new = upload.status().code() == absl::StatusCode::kNotFound;
   if (is_new) {
@@ -176,9 +178,15 @@ absl::StatusOr<SnapshotUpload> SnapshotUploads::BeginOrGoOn(const SnapshotManife
     const PartialFile file = Partial(manifest.files[at]);
     const auto source = known.find(file.sha256);
     if (upload->bytes_held[at] == file.bytes || source == known.end()) continue;
-    if (directory.Adopt(file, source->second, /*may_copy=*/false)) {
+    absl::Status ended;
+    const auto ask = [&check, &ended] {
+      if (check) ended = check();
+      return ended;
+    };
+    if (directory.Adopt(file, source->second, /*may_copy=*/false, ask)) {
       upload->bytes_held[at] = file.bytes;
     }
+    if (!ended.ok()) return ended;
   }
   return upload;
 }
@@ -198,7 +206,8 @@ absl::StatusOr<uint64_t> SnapshotUploads::Write(const std::string& name, const s
   return directory.Write(Partial(*file), offset, bytes);
 }
 
-absl::StatusOr<SnapshotManifest> SnapshotUploads::Finish(const std::string& name) {
+absl::StatusOr<SnapshotManifest> SnapshotUploads::Finish(
+    const std::string& name, const std::function<absl::Status()>& check) {
   const NameTurns::Turn turn(turns_, name);
   if (absl::Status s = turn.Check("the upload of"); !s.ok()) return s;
   const auto manifest = ManifestOf(name);
@@ -210,9 +219,8 @@ absl::StatusOr<SnapshotManifest> SnapshotUploads::Finish(const std::string& name
   std::vector<PartialFile> files;
   for (const SnapshotFile& file : manifest->files) files.push_back(Partial(file));
   const PartialDirectory directory(snapshots_.UploadPathOf(name));
-  if (absl::Status s = directory.Finish(files, kManifestName, snapshots_.PathOf(name)); !s.ok()) {
-    return s;
-  }
+  const std::string target = snapshots_.PathOf(name);
+  if (absl::Status s = directory.Finish(files, kManifestName, target, check); !s.ok()) return s;
   return manifest;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +49,10 @@ class SnapshotUploads {
   // InvalidArgument for files that no snapshot has, AlreadyExists when a snapshot of that name is
   // another, FailedPrecondition when an unfinished upload is of another or the format is newer,
   // ResourceExhausted above kSnapshotUploadsMax or when not all of it fits on the disk: then
-  // nothing was made.
-  absl::StatusOr<SnapshotUpload> Begin(const SnapshotManifest& manifest);
+  // nothing was made. `check`, if there is one, is asked before each MiB that is read; its first
+  // error ends the call and is returned, and the upload may be gone on with.
+  absl::StatusOr<SnapshotUpload> Begin(const SnapshotManifest& manifest,
+                                       const std::function<absl::Status()>& check = {});
 
   // Adds bytes of one file; returns how many are there. What is there already is skipped.
   // NotFound when there is no such upload or file; InvalidArgument for a gap, or bytes behind the
@@ -58,8 +61,10 @@ class SnapshotUploads {
                                  std::string_view bytes);
 
   // Makes a snapshot of it, safe from a power cut. NotFound; AlreadyExists; FailedPrecondition when
-  // bytes are missing; DataLoss when a file had other bytes, which are removed. Cost: reads all.
-  absl::StatusOr<SnapshotManifest> Finish(const std::string& name);
+  // bytes are missing; DataLoss when a file had other bytes, which are removed. `check` as above.
+  // Cost: reads all.
+  absl::StatusOr<SnapshotManifest> Finish(const std::string& name,
+                                          const std::function<absl::Status()>& check = {});
 
   // NotFound when there is none.
   absl::Status Remove(const std::string& name);
@@ -68,7 +73,8 @@ class SnapshotUploads {
   absl::StatusOr<std::vector<SnapshotUpload>> List() const;
 
  private:
-  absl::StatusOr<SnapshotUpload> BeginOrGoOn(const SnapshotManifest& manifest);
+  absl::StatusOr<SnapshotUpload> BeginOrGoOn(const SnapshotManifest& manifest,
+                                             const std::function<absl::Status()>& check);
   absl::StatusOr<SnapshotManifest> ManifestOf(const std::string& name) const;
   absl::StatusOr<SnapshotUpload> Read(const std::string& name) const;
   absl::Status CheckCount() const;

@@ -102,53 +102,63 @@ absl::StatusOr<SnapshotManifest> ReadSnapshot(const std::string& path) {
   return manifest;
 }
 
-SnapshotCheck CheckSnapshot(const std::string& path, const SnapshotManifest& manifest) {
-  SnapshotCheck check;
+absl::StatusOr<SnapshotCheck> CheckSnapshot(const std::string& path,
+                                            const SnapshotManifest& manifest,
+                                            const std::function<absl::Status()>& check) {
+  SnapshotCheck result;
   const auto found = FilesIn(path);
   if (!found.ok()) {
-    check.problems.push_back(Message(found.status()));
-    return check;
+    result.problems.push_back(Message(found.status()));
+    return result;
   }
   for (const std::string& name : *found) {
     const bool is_known = name == kManifestName ||
                           std::ranges::binary_search(manifest.files, name, {}, &SnapshotFile::path);
-    if (!is_known) check.problems.push_back(fmt::format("{} does not belong to it", name));
+    if (!is_known) result.problems.push_back(fmt::format("{} does not belong to it", name));
   }
   for (const SnapshotFile& file : manifest.files) {
     if (!std::ranges::binary_search(*found, file.path)) {
-      check.problems.push_back(fmt::format("{} is missing", file.path));
+      result.problems.push_back(fmt::format("{} is missing", file.path));
       continue;
     }
-    const auto digest = DigestOfFile(path + "/" + file.path);
+    // Being told to end is not a problem of the file.
+    absl::Status ended;
+    const auto digest = DigestOfFile(path + "/" + file.path, [&check, &ended] {
+      if (check) ended = check();
+      return ended;
+    });
+    if (!ended.ok()) return ended;
     if (!digest.ok()) {
-      check.problems.push_back(Message(digest.status()));
+      result.problems.push_back(Message(digest.status()));
       continue;
     }
-    ++check.files_read;
-    check.bytes_read += digest->bytes;
+    ++result.files_read;
+    result.bytes_read += digest->bytes;
     if (digest->bytes != file.bytes) {
-      check.problems.push_back(
+      result.problems.push_back(
           fmt::format("{} has {} bytes, not {}", file.path, digest->bytes, file.bytes));
     } else if (digest->sha256 != file.sha256) {
-      check.problems.push_back(
+      result.problems.push_back(
           fmt::format("{} has SHA-256 {}, not {}", file.path, digest->sha256, file.sha256));
     }
   }
-  return check;
+  return result;
 }
 
-absl::Status CheckRestorable(const std::string& path, const SnapshotManifest& manifest) {
+absl::Status CheckRestorable(const std::string& path, const SnapshotManifest& manifest,
+                             const std::function<absl::Status()>& check) {
   if (manifest.format > static_cast<uint32_t>(kDataFormat)) {
     return absl::FailedPreconditionError(fmt::format(
         "{} was made of format {}, and this program knows formats 1 to {}: use a newer program",
         path, manifest.format, kDataFormat));
   }
-  const SnapshotCheck check = CheckSnapshot(path, manifest);
-  if (check.problems.empty()) return absl::OkStatus();
+  const auto checked = CheckSnapshot(path, manifest, check);
+  if (!checked.ok()) return checked.status();
+  const std::vector<std::string>& problems = checked->problems;
+  if (problems.empty()) return absl::OkStatus();
   return absl::DataLossError(fmt::format(
-      "{} is damaged: {}{}", path, check.problems.front(),
-      check.problems.size() > 1 ? fmt::format(", and {} more problems", check.problems.size() - 1)
-                                : ""));
+      "{} is damaged: {}{}", path, problems.front(),
+      problems.size() > 1 ? fmt::format(", and {} more problems", problems.size() - 1) : ""));
 }
 
 absl::Status FinishSnapshot(const std::string& unfinished, const std::string& path,
@@ -257,10 +267,11 @@ absl::StatusOr<SnapshotManifest> Snapshots::Read(std::string_view name) const {
   return manifest;
 }
 
-absl::StatusOr<SnapshotCheck> Snapshots::Verify(std::string_view name) const {
+absl::StatusOr<SnapshotCheck> Snapshots::Verify(std::string_view name,
+                                                const std::function<absl::Status()>& check) const {
   const auto manifest = Read(name);
   if (!manifest.ok()) return manifest.status();
-  return CheckSnapshot(PathOf(name), *manifest);
+  return CheckSnapshot(PathOf(name), *manifest, check);
 }
 
 absl::StatusOr<std::string> Snapshots::ReadChunk(std::string_view name, std::string_view path,

@@ -2,6 +2,7 @@
 #define SIMILE_STORAGE_SNAPSHOTS_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,8 +43,10 @@ class Snapshots {
   // another name than the manifest.
   absl::StatusOr<SnapshotManifest> Read(std::string_view name) const;
 
-  // Cost: reads every byte.
-  absl::StatusOr<SnapshotCheck> Verify(std::string_view name) const;
+  // Errors of Read, and the first one of `check`, which is asked before each MiB. Cost: reads every
+  // byte.
+  absl::StatusOr<SnapshotCheck> Verify(std::string_view name,
+                                       const std::function<absl::Status()>& check = {}) const;
 
   absl::Status Remove(std::string_view name) const;
 
@@ -73,11 +76,15 @@ class Snapshots {
 
 // Of a directory that holds one snapshot: what Read and Verify do.
 absl::StatusOr<SnapshotManifest> ReadSnapshot(const std::string& path);
-SnapshotCheck CheckSnapshot(const std::string& path, const SnapshotManifest& manifest);
+absl::StatusOr<SnapshotCheck> CheckSnapshot(const std::string& path,
+                                            const SnapshotManifest& manifest,
+                                            const std::function<absl::Status()>& check = {});
 
 // Whether a snapshot may be restored: FailedPrecondition when it is of a newer format, DataLoss
-// with what is wrong when a file is not what it was. Cost: reads every byte.
-absl::Status CheckRestorable(const std::string& path, const SnapshotManifest& manifest);
+// with what is wrong when a file is not what it was; the first error of `check`, as in Verify.
+// Cost: reads every byte.
+absl::Status CheckRestorable(const std::string& path, const SnapshotManifest& manifest,
+                             const std::function<absl::Status()>& check = {});
 
 // Everything in the directory `unfinished` that a manifest names is there: adds the files with
 // their SHA-256 to `manifest`, writes it, and renames the directory to `path`; it survives a power

@@ -32,14 +32,15 @@ CLI::App* CommandContext::AddCommand(CLI::App& parent, const std::string& name,
 }
 
 Client& CommandContext::client(std::chrono::seconds timeout) {
-  if (client_ == nullptr) {
+  std::unique_ptr<Client>& client = clients_[timeout];
+  if (client == nullptr) {
     std::chrono::milliseconds chosen = timeout;
     if (timeout_seconds_.has_value()) {
       chosen = std::chrono::milliseconds(static_cast<int64_t>(*timeout_seconds_ * 1000));
     }
-    client_ = std::make_unique<Client>(ClientOptions{.server = server_, .timeout = chosen});
+    client = std::make_unique<Client>(ClientOptions{.server = server_, .timeout = chosen});
   }
-  return *client_;
+  return *client;
 }
 
 OutputFormat CommandContext::format() const {

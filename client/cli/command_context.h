@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,7 +28,7 @@ enum ExitCode : int {
 };
 
 inline constexpr std::chrono::seconds kCallTimeout{60};
-// Of what reads all of a snapshot; a server allows RestoreSnapshot no more.
+// Of what reads all of a snapshot; a server allows no more.
 inline constexpr std::chrono::hours kSnapshotTimeout{24};
 
 // What all commands share: the options before the command, and the client.
@@ -43,7 +44,7 @@ class CommandContext {
   // Runs the command that was chosen.
   int Run() const { return run_ ? run_() : kExitUsage; }
 
-  // Whose calls may take `timeout`, unless --timeout was given. The first call decides.
+  // Whose calls may take `timeout`, unless --timeout was given. Lives as long as the context.
   Client& client(std::chrono::seconds timeout = kCallTimeout);
 
   // Rows to standard output in the format that was asked for: without -o a table on a terminal and
@@ -63,7 +64,7 @@ class CommandContext {
   std::string server_ = "127.0.0.1:7464";
   std::string output_;
   std::optional<double> timeout_seconds_;
-  std::unique_ptr<Client> client_;
+  std::map<std::chrono::seconds, std::unique_ptr<Client>> clients_;
   std::function<int()> run_;
 };
 

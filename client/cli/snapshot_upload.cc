@@ -22,8 +22,9 @@ constexpr uint64_t kChunkBytesMax = 16ull << 20;
 // Thread safety: none.
 class SnapshotUploadRun {
  public:
-  SnapshotUploadRun(Client& client, std::string directory)
-      : client_(client), directory_(std::move(directory)) {}
+  // `patient` is for the calls in which the server reads all of the snapshot.
+  SnapshotUploadRun(Client& client, Client& patient, std::string directory)
+      : client_(client), patient_(patient), directory_(std::move(directory)) {}
 
   // An empty name: that of the manifest.
   absl::Status Run(const std::string& as_name);
@@ -40,6 +41,7 @@ class SnapshotUploadRun {
   absl::StatusOr<std::string> ReadChunk(const v1::SnapshotFile& file, uint64_t offset) const;
 
   Client& client_;
+  Client& patient_;
   const std::string directory_;
   v1::SnapshotUpload upload_;
   uint64_t chunk_bytes_ = 0;
@@ -63,7 +65,7 @@ absl::Status SnapshotUploadRun::Begin(const std::string& as_name) {
   v1::BeginSnapshotUploadRequest request;
   request.set_name(as_name);
   request.set_manifest(*std::move(manifest));
-  auto upload = client_.BeginSnapshotUpload(request);
+  auto upload = patient_.BeginSnapshotUpload(request);
   if (!upload.ok()) return upload.status();
   upload_ = *std::move(upload);
   return absl::OkStatus();
@@ -121,7 +123,7 @@ absl::Status SnapshotUploadRun::Run(const std::string& as_name) {
   }
   progress.Finish();
   if (!done.ok()) return done;
-  return client_.FinishSnapshotUpload(upload_.name()).status();
+  return patient_.FinishSnapshotUpload(upload_.name()).status();
 }
 
 struct UploadOptions {
@@ -130,7 +132,8 @@ struct UploadOptions {
 };
 
 int Upload(CommandContext& context, const UploadOptions& options) {
-  SnapshotUploadRun upload(context.client(), options.directory);
+  SnapshotUploadRun upload(context.client(), context.client(kSnapshotTimeout),
+                           options.directory);
   if (absl::Status s = upload.Run(options.as_name); !s.ok()) {
     const int exit_code = CommandContext::Fail(s);
     if (upload.bytes_transferred() > 0) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -124,23 +125,29 @@ class Database {
   // Of those that are taken by themselves.
   SnapshotSchedule GetSnapshotSchedule() const { return snapshot_scheduler_->Schedule(); }
 
-  // InvalidArgument for a name that cannot be one; else as Snapshots says.
+  // InvalidArgument for a name that cannot be one; else as Snapshots says. What reads every byte of
+  // a snapshot, here and below, ends early when nobody wants it any more, and is Unavailable when
+  // the server is stopping.
   absl::StatusOr<SnapshotManifest> ReadSnapshot(const std::string& name) const;
-  absl::StatusOr<SnapshotCheck> VerifySnapshot(const std::string& name) const;
+  absl::StatusOr<SnapshotCheck> VerifySnapshot(const std::string& name,
+                                               const CallContext& context = {}) const;
   // With it what an unfinished upload of that name has brought.
   absl::Status RemoveSnapshot(const std::string& name);
 
   // A snapshot's way to another machine and back (database_transfer.cc). InvalidArgument for a name
   // that cannot be one, and for more than kSnapshotChunkBytesMax; else errors as of Snapshots and
   // SnapshotUploads. `manifest` is the text of one; a `name` that is not empty takes the place of
-  // its own. InvalidArgument when it is damaged; ResourceExhausted above kSnapshotsMax.
+  // its own. InvalidArgument when it is damaged; ResourceExhausted above kSnapshotsMax. Begin and
+  // Finish, when they end early, leave an upload that can be gone on with.
   absl::StatusOr<std::string> ReadSnapshotChunk(const std::string& name, const std::string& path,
                                                 uint64_t offset, uint64_t length) const;
   absl::StatusOr<SnapshotUpload> BeginSnapshotUpload(const std::string& name,
-                                                     const std::string& manifest);
+                                                     const std::string& manifest,
+                                                     const CallContext& context = {});
   absl::StatusOr<uint64_t> WriteSnapshotChunk(const std::string& name, const std::string& path,
                                               uint64_t offset, std::string_view bytes);
-  absl::StatusOr<SnapshotManifest> FinishSnapshotUpload(const std::string& name);
+  absl::StatusOr<SnapshotManifest> FinishSnapshotUpload(const std::string& name,
+                                                        const CallContext& context = {});
   absl::StatusOr<std::vector<SnapshotUpload>> ListSnapshotUploads() const;
 
   // Copies collections of a snapshot, verified first, into new ones that nobody sees, fills their
@@ -187,6 +194,9 @@ class Database {
   size_t LoadThreads() const;
   SnapshotScheduler::Actions SnapshotActions();
   absl::Status CheckSnapshotCount(const std::string& name) const;
+  // For what takes long: Unavailable when the server is stopping, else what the context says. Both
+  // must outlive it.
+  std::function<absl::Status()> Watching(const CallContext& context) const;
 
   // Constant after construction.
   const std::unique_ptr<Store> store_;

@@ -58,10 +58,11 @@ PutOperation PutOf(StoredDocument document) {
 
 // All documents, in their order; they are in the log when it returns.
 absl::Status CopyDocuments(const SnapshotReader& reader, uint32_t from_id, uint32_t to_id,
-                           MemoryGuard& memory_guard, const CallContext& context, Store& store) {
+                           MemoryGuard& memory_guard, const std::function<absl::Status()>& check,
+                           Store& store) {
   uint64_t copied = 0;
   for (uint64_t after_label = 0;;) {
-    if (absl::Status s = context.Check(); !s.ok()) return s;
+    if (absl::Status s = check(); !s.ok()) return s;
     if (absl::Status s = memory_guard.Check(); !s.ok()) return s;
     auto block = reader.List(from_id, after_label, kBlockDocuments);
     if (!block.ok()) return block.status();
@@ -104,7 +105,7 @@ absl::StatusOr<std::vector<RestoredCollection>> Database::RestoreVerified(
   const auto manifest = store_->snapshots().Read(request.snapshot);
   if (!manifest.ok()) return manifest.status();
   const std::string path = store_->snapshots().PathOf(request.snapshot);
-  if (absl::Status s = CheckRestorable(path, *manifest); !s.ok()) return s;
+  if (absl::Status s = CheckRestorable(path, *manifest, Watching(context)); !s.ok()) return s;
   const auto reader = SnapshotReader::Open(path);
   if (!reader.ok()) return reader.status();
   auto planned = PlanRestore(request, **reader);
@@ -185,8 +186,8 @@ absl::Status Database::PrepareRestore(const SnapshotReader& reader, const CallCo
   if (!created.ok()) return created.status();
   one.created_id = created->id;
   KillPoint("restore-online.before-copy");
-  if (absl::Status s =
-          CopyDocuments(reader, one.record.id, created->id, memory_guard_, context, *store_);
+  if (absl::Status s = CopyDocuments(reader, one.record.id, created->id, memory_guard_,
+                                     Watching(context), *store_);
       !s.ok()) {
     return absl::Status(
         s.code(), fmt::format("restoring collection '{}': {}", one.record.name, MessageOf(s)));

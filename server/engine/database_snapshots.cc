@@ -21,6 +21,13 @@ std::string NameOfTime(std::chrono::system_clock::time_point time) {
 
 }  // namespace
 
+std::function<absl::Status()> Database::Watching(const CallContext& context) const {
+  return [this, &context]() -> absl::Status {
+    if (stop_) return absl::UnavailableError("the server is stopping");
+    return context.Check();
+  };
+}
+
 absl::StatusOr<SnapshotManifest> Database::CreateSnapshot(const std::string& name,
                                                           const std::string& collection,
                                                           const CallContext& context) {
@@ -35,11 +42,8 @@ absl::StatusOr<SnapshotManifest> Database::CreateSnapshot(const std::string& nam
     if (collection.empty()) return store_->CreateSnapshot(chosen, created_ms, kVersion);
     const auto found = Find(collection);
     if (!found.ok()) return found.status();
-    return store_->CreateCollectionSnapshot(
-        chosen, (*found)->id(), created_ms, kVersion, [this, &context]() -> absl::Status {
-          if (stop_) return absl::UnavailableError("the server is stopping");
-          return context.Check();
-        });
+    return store_->CreateCollectionSnapshot(chosen, (*found)->id(), created_ms, kVersion,
+                                            Watching(context));
   }();
   if (!manifest.ok()) {
     spdlog::warn("snapshot '{}' was not made: {}", chosen, MessageOf(manifest.status()));
@@ -56,9 +60,10 @@ absl::StatusOr<SnapshotManifest> Database::ReadSnapshot(const std::string& name)
   return store_->snapshots().Read(name);
 }
 
-absl::StatusOr<SnapshotCheck> Database::VerifySnapshot(const std::string& name) const {
+absl::StatusOr<SnapshotCheck> Database::VerifySnapshot(const std::string& name,
+                                                       const CallContext& context) const {
   if (absl::Status s = CheckSnapshotName(name); !s.ok()) return s;
-  return store_->snapshots().Verify(name);
+  return store_->snapshots().Verify(name, Watching(context));
 }
 
 absl::Status Database::RemoveSnapshot(const std::string& name) {

@@ -40,7 +40,8 @@ absl::StatusOr<std::string> Database::ReadSnapshotChunk(const std::string& name,
 }
 
 absl::StatusOr<SnapshotUpload> Database::BeginSnapshotUpload(const std::string& name,
-                                                             const std::string& text) {
+                                                             const std::string& text,
+                                                             const CallContext& context) {
   auto manifest = DecodeManifest(text);
   if (manifest.status().code() == absl::StatusCode::kDataLoss) {
     return InvalidField("manifest", MessageOf(manifest.status()));
@@ -52,7 +53,7 @@ absl::StatusOr<SnapshotUpload> Database::BeginSnapshotUpload(const std::string& 
     if (absl::Status s = CheckCollectionName(one.name); !s.ok()) return InField("manifest", s);
   }
   if (absl::Status s = CheckSnapshotCount(manifest->name); !s.ok()) return s;
-  auto upload = store_->snapshot_uploads().Begin(*manifest);
+  auto upload = store_->snapshot_uploads().Begin(*manifest, Watching(context));
   if (!upload.ok()) {
     spdlog::warn("upload of snapshot '{}' was refused: {}", manifest->name,
                  MessageOf(upload.status()));
@@ -74,9 +75,10 @@ absl::StatusOr<uint64_t> Database::WriteSnapshotChunk(const std::string& name,
   return store_->snapshot_uploads().Write(name, path, offset, bytes);
 }
 
-absl::StatusOr<SnapshotManifest> Database::FinishSnapshotUpload(const std::string& name) {
+absl::StatusOr<SnapshotManifest> Database::FinishSnapshotUpload(const std::string& name,
+                                                                const CallContext& context) {
   if (absl::Status s = CheckSnapshotName(name); !s.ok()) return s;
-  auto manifest = store_->snapshot_uploads().Finish(name);
+  auto manifest = store_->snapshot_uploads().Finish(name, Watching(context));
   if (!manifest.ok()) {
     spdlog::warn("upload of snapshot '{}' is not finished: {}", name, MessageOf(manifest.status()));
     return manifest;

@@ -73,7 +73,8 @@ inline constexpr size_t kTokenVectorsMax = 4'096;
 inline constexpr size_t kEncoderQueuedTokensMax = 256 * 1024;
 inline constexpr size_t kEncoderQueuedBytesMax = 256ull << 20;
 inline constexpr uint32_t kDeadlineMsMax = 300'000;
-inline constexpr uint32_t kRestoreDeadlineMsMax = 24 * 3'600'000;  // Of RestoreSnapshot.
+// Of RestoreSnapshot, and of what else reads all of a snapshot.
+inline constexpr uint32_t kRestoreDeadlineMsMax = 24 * 3'600'000;
 
 }  // namespace simile
 

@@ -254,7 +254,8 @@ grpc::ServerUnaryReactor* AdminService::CreateSnapshot(grpc::CallbackServerConte
         v1::Snapshot proto;
         ToProto(*manifest, /*with_files=*/true, proto);
         return proto;
-      });
+      },
+      kRestoreDeadlineMsMax);
 }
 
 grpc::ServerUnaryReactor* AdminService::ListSnapshots(grpc::CallbackServerContext* context,
@@ -296,13 +297,14 @@ grpc::ServerUnaryReactor* AdminService::VerifySnapshot(grpc::CallbackServerConte
   return UnaryCall<v1::VerifySnapshotRequest, v1::VerifySnapshotResponse>::Start(
       runtime_, runtime_.admin_pool, *context, request, response,
       [this](const auto& message,
-             const CallContext&) -> absl::StatusOr<v1::VerifySnapshotResponse> {
-        const auto check = runtime_.database.VerifySnapshot(message.name());
+             const CallContext& call) -> absl::StatusOr<v1::VerifySnapshotResponse> {
+        const auto check = runtime_.database.VerifySnapshot(message.name(), call);
         if (!check.ok()) return check.status();
         v1::VerifySnapshotResponse proto;
         ToProto(*check, proto);
         return proto;
-      });
+      },
+      kRestoreDeadlineMsMax);
 }
 
 grpc::ServerUnaryReactor* AdminService::DeleteSnapshot(grpc::CallbackServerContext* context,

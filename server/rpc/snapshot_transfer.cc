@@ -43,14 +43,15 @@ grpc::ServerUnaryReactor* AdminService::BeginSnapshotUpload(grpc::CallbackServer
                                                             grpc::ByteBuffer* response) {
   return UnaryCall<v1::BeginSnapshotUploadRequest, v1::SnapshotUpload>::Start(
       runtime_, runtime_.admin_pool, *context, request, response,
-      [this](const auto& message, const CallContext&) -> absl::StatusOr<v1::SnapshotUpload> {
+      [this](const auto& message, const CallContext& call) -> absl::StatusOr<v1::SnapshotUpload> {
         const auto upload =
-            runtime_.database.BeginSnapshotUpload(message.name(), message.manifest());
+            runtime_.database.BeginSnapshotUpload(message.name(), message.manifest(), call);
         if (!upload.ok()) return upload.status();
         v1::SnapshotUpload proto;
         ToProto(*upload, /*with_files=*/true, proto);
         return proto;
-      });
+      },
+      kRestoreDeadlineMsMax);
 }
 
 grpc::ServerUnaryReactor* AdminService::WriteSnapshotChunk(grpc::CallbackServerContext* context,
@@ -80,13 +81,14 @@ grpc::ServerUnaryReactor* AdminService::FinishSnapshotUpload(grpc::CallbackServe
                                                              grpc::ByteBuffer* response) {
   return UnaryCall<v1::FinishSnapshotUploadRequest, v1::Snapshot>::Start(
       runtime_, runtime_.admin_pool, *context, request, response,
-      [this](const auto& message, const CallContext&) -> absl::StatusOr<v1::Snapshot> {
-        const auto manifest = runtime_.database.FinishSnapshotUpload(message.name());
+      [this](const auto& message, const CallContext& call) -> absl::StatusOr<v1::Snapshot> {
+        const auto manifest = runtime_.database.FinishSnapshotUpload(message.name(), call);
         if (!manifest.ok()) return manifest.status();
         v1::Snapshot proto;
         ToProto(*manifest, /*with_files=*/true, proto);
         return proto;
-      });
+      },
+      kRestoreDeadlineMsMax);
 }
 
 }  // namespace simile

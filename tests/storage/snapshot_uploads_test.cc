@@ -186,6 +186,43 @@ TEST_F(SnapshotUploadsTest, WrongBytesAreRefusedAndCanBeSentAgain) {
   EXPECT_THAT(uploads().Finish("one"), IsOk());
 }
 
+// The reading of Begin and Finish ends where `check` says so, wherever that is, and goes on later.
+TEST_F(SnapshotUploadsTest, WhatIsToldToEndCanBeGoneOnWith) {
+  SendAll(*uploads().Begin(manifest_));
+  // So often it may go on; then it ends.
+  int left = 0;
+  const auto check = [&left]() -> absl::Status {
+    return left-- > 0 ? absl::OkStatus() : absl::CancelledError("enough");
+  };
+  int ends = 0;
+  for (absl::Status finished = absl::CancelledError(); !finished.ok(); ++ends) {
+    left = ends;
+    finished = uploads().Finish("one", check).status();
+    if (finished.ok()) break;
+    ASSERT_THAT(finished, StatusIs(StatusCode::kCancelled, "enough"));
+    EXPECT_THAT(store_->snapshots().Names().value(), IsEmpty());
+    ASSERT_EQ(uploads().List()->front().total_bytes_held(), manifest_.bytes());
+  }
+  EXPECT_GE(ends, static_cast<int>(manifest_.files.size()));
+
+  // Now the files are linked from there.
+  manifest_.name = "two";
+  absl::Status begun = absl::CancelledError();
+  for (ends = 0; !begun.ok(); ++ends) {
+    left = 2;  // Each file is asked about twice, for its bytes and for its end.
+    begun = uploads().Begin(manifest_, check).status();
+    if (!begun.ok()) {
+      ASSERT_THAT(begun, StatusIs(StatusCode::kCancelled, "enough"));
+    }
+    ASSERT_THAT(*uploads().List(), SizeIs(1));
+    ASSERT_LT(ends, 100);
+  }
+  left = 1;
+  EXPECT_THAT(store_->snapshots().Verify("one", check), StatusIs(StatusCode::kCancelled, "enough"));
+  EXPECT_THAT(uploads().Finish("two"), IsOk());
+  EXPECT_THAT(store_->snapshots().Verify("two")->problems, IsEmpty());
+}
+
 TEST_F(SnapshotUploadsTest, ATornUploadIsNotFinished) {
   const auto upload = uploads().Begin(manifest_);
   SendAll(*upload);

@@ -206,7 +206,7 @@ TEST_F(SnapshotsTest, EveryKindOfDamageIsNamedAndRefusedBeforeAnythingIsMade) {
     const std::string path = directory_.path() + "/" + name;
     fs::copy(PathOf("good"), path, fs::copy_options::recursive);
     damage(path);
-    EXPECT_THAT(CheckSnapshot(path, made).problems, Contains(HasSubstr(problem)));
+    EXPECT_THAT(CheckSnapshot(path, made)->problems, Contains(HasSubstr(problem)));
     EXPECT_THAT(RestoreSnapshot(path, restored_), StatusIs(StatusCode::kDataLoss, problem));
     EXPECT_FALSE(fs::exists(restored_));
     EXPECT_FALSE(fs::exists(restored_ + ".restoring"));
