@@ -12,6 +12,7 @@
 #include "base/plain_path.h"
 #include "client/cli/command_context.h"
 #include "client/cli/progress.h"
+#include "client/cli/snapshot_chunk.h"
 #include "fmt/format.h"
 
 namespace simile::cli {
@@ -20,9 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kManifestName[] = "MANIFEST";
-constexpr size_t kManifestBytesMax = size_t{64} << 20;
-// Whatever a server says: it is held in memory.
-constexpr uint64_t kChunkBytesMax = 16ull << 20;
 
 // A snapshot on its way into DIRECTORY/NAME. It comes together in NAME.download beside that, where
 // an interrupted download is gone on with.
@@ -54,6 +52,7 @@ class SnapshotDownload {
   absl::Status TakeFromBases();
   absl::Status Transfer();
   absl::Status TransferFile(const PartialFile& file, Progress& progress);
+  absl::StatusOr<std::string> ReadChunk(const PartialFile& file, uint64_t offset);
 
   Client& client_;
   const std::string name_;
@@ -151,22 +150,35 @@ absl::Status SnapshotDownload::TakeFromBases() {
                   partial_.path(), space.available));
 }
 
+absl::StatusOr<std::string> SnapshotDownload::ReadChunk(const PartialFile& file, uint64_t offset) {
+  v1::ReadSnapshotChunkRequest request;
+  request.set_name(name_);
+  request.set_path(file.path);
+  request.set_offset(offset);
+  request.set_length(static_cast<uint32_t>(std::min(chunk_bytes_, file.bytes - offset)));
+  std::string problem;
+  for (int attempt = 0; attempt < kChunkAttemptsMax; ++attempt) {
+    auto chunk = client_.ReadSnapshotChunk(request);
+    if (!chunk.ok()) return chunk.status();
+    const uint32_t crc32c = Crc32c(chunk->data());
+    const bool is_good = !chunk->data().empty() && crc32c == chunk->crc32c();
+    if (is_good) return std::move(*chunk->mutable_data());
+    problem = fmt::format("{} bytes with CRC-32C {:08x}, not {:08x}", chunk->data().size(), crc32c,
+                          chunk->crc32c());
+  }
+  return absl::DataLossError(
+      fmt::format("the chunk of {} at {} came damaged {} times, at last as {}: something between "
+                  "the server and here changes bytes",
+                  file.path, offset, kChunkAttemptsMax, problem));
+}
+
 absl::Status SnapshotDownload::TransferFile(const PartialFile& file, Progress& progress) {
   auto held = partial_.BytesHeld(file);
   while (held.ok() && *held < file.bytes) {
-    v1::ReadSnapshotChunkRequest request;
-    request.set_name(name_);
-    request.set_path(file.path);
-    request.set_offset(*held);
-    request.set_length(static_cast<uint32_t>(std::min(chunk_bytes_, file.bytes - *held)));
-    const auto chunk = client_.ReadSnapshotChunk(request);
+    const auto chunk = ReadChunk(file, *held);
     if (!chunk.ok()) return chunk.status();
-    if (chunk->data().empty() || Crc32c(chunk->data()) != chunk->crc32c()) {
-      return absl::DataLossError(fmt::format("the chunk of {} at {} came damaged: {} bytes",
-                                             file.path, *held, chunk->data().size()));
-    }
-    held = partial_.Write(file, *held, chunk->data());
-    bytes_transferred_ += chunk->data().size();
+    held = partial_.Write(file, *held, *chunk);
+    bytes_transferred_ += chunk->size();
     progress.UpdateBytes(bytes_transferred_);
   }
   return held.status();

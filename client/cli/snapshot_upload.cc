@@ -8,14 +8,11 @@
 #include "base/plain_path.h"
 #include "client/cli/command_context.h"
 #include "client/cli/progress.h"
+#include "client/cli/snapshot_chunk.h"
 #include "fmt/format.h"
 
 namespace simile::cli {
 namespace {
-
-constexpr size_t kManifestBytesMax = size_t{64} << 20;
-// Whatever a server says: it is held in memory.
-constexpr uint64_t kChunkBytesMax = 16ull << 20;
 
 // A snapshot in a directory on its way to the server, which knows how far it is.
 //
@@ -38,6 +35,7 @@ class SnapshotUploadRun {
  private:
   absl::Status Begin(const std::string& as_name);
   absl::Status TransferFile(const v1::SnapshotUploadFile& file, Progress& progress);
+  absl::StatusOr<uint64_t> SendChunk(const v1::WriteSnapshotChunkRequest& request);
   absl::StatusOr<std::string> ReadChunk(const v1::SnapshotFile& file, uint64_t offset) const;
 
   Client& client_;
@@ -88,6 +86,21 @@ absl::StatusOr<std::string> SnapshotUploadRun::ReadChunk(const v1::SnapshotFile&
   return bytes;
 }
 
+// Returns how many bytes of the file the server has then.
+absl::StatusOr<uint64_t> SnapshotUploadRun::SendChunk(
+    const v1::WriteSnapshotChunkRequest& request) {
+  absl::Status refused;
+  for (int attempt = 0; attempt < kChunkAttemptsMax; ++attempt) {
+    const auto written = client_.WriteSnapshotChunk(request);
+    if (written.ok()) return written->bytes_held();
+    refused = written.status();
+    if (refused.code() != absl::StatusCode::kDataLoss) return refused;
+  }
+  return absl::DataLossError(fmt::format(
+      "the server has refused the chunk of {} at {} {} times, at last so: {}", request.path(),
+      request.offset(), kChunkAttemptsMax, std::string(refused.message())));
+}
+
 absl::Status SnapshotUploadRun::TransferFile(const v1::SnapshotUploadFile& file,
                                              Progress& progress) {
   uint64_t held = file.bytes_held();
@@ -100,13 +113,13 @@ absl::Status SnapshotUploadRun::TransferFile(const v1::SnapshotUploadFile& file,
     request.set_offset(held);
     request.set_crc32c(Crc32c(*bytes));
     request.set_data(*std::move(bytes));
-    const auto written = client_.WriteSnapshotChunk(request);
+    const auto written = SendChunk(request);
     if (!written.ok()) return written.status();
-    if (written->bytes_held() <= held) {
+    if (*written <= held) {
       return absl::InternalError(fmt::format("the server took a chunk of {} at {} and has {} bytes",
-                                             file.file().path(), held, written->bytes_held()));
+                                             file.file().path(), held, *written));
     }
-    held = written->bytes_held();
+    held = *written;
     bytes_transferred_ += request.data().size();
     progress.UpdateBytes(bytes_transferred_);
   }
@@ -132,8 +145,7 @@ struct UploadOptions {
 };
 
 int Upload(CommandContext& context, const UploadOptions& options) {
-  SnapshotUploadRun upload(context.client(), context.client(kSnapshotTimeout),
-                           options.directory);
+  SnapshotUploadRun upload(context.client(), context.client(kSnapshotTimeout), options.directory);
   if (absl::Status s = upload.Run(options.as_name); !s.ok()) {
     const int exit_code = CommandContext::Fail(s);
     if (upload.bytes_transferred() > 0) {
