@@ -67,6 +67,17 @@ std::map<std::string, std::string> FilesBySha256(const Snapshots& snapshots) {
   return files;
 }
 
+// What has to be sent. Files that can be linked take no space.
+uint64_t BytesToCome(const SnapshotUpload& upload,
+                     const std::map<std::string, std::string>& known) {
+  uint64_t bytes = 0;
+  for (size_t at = 0; at < upload.manifest.files.size(); ++at) {
+    const SnapshotFile& file = upload.manifest.files[at];
+    if (!known.contains(file.sha256)) bytes += file.bytes - upload.bytes_held[at];
+  }
+  return bytes;
+}
+
 }  // namespace
 
 uint64_t SnapshotUpload::total_bytes_held() const {
@@ -145,8 +156,20 @@ absl::StatusOr<SnapshotUpload> SnapshotUploads::Begin(const SnapshotManifest& ma
   return BeginOrGoOn(manifest, check);
 }
 
-absl::StatusOr<SnapshotUpload> SnapshotUploads::BeginOrGoOn(
-    const SnapshotManifest& manifest, const std::function<absl::Status()>& check) {
+uint64_t SnapshotUploads::BytesPromised(const PathBySha256& known) const {
+  const auto names = snapshots_.UploadNames();
+  if (!names.ok()) return 0;
+  uint64_t promised = 0;
+  for (const std::string& name : *names) {
+    // Nothing more can come of one that cannot be read.
+    if (const auto upload = Read(name); upload.ok()) promised += BytesToCome(*upload, known);
+  }
+  return promised;
+}
+
+absl::StatusOr<SnapshotUpload> SnapshotUploads::MakeOrRead(const SnapshotManifest& manifest,
+                                                           const PathBySha256& known) {
+  const storage_internal::MutexLock lock(promise_mutex_);
   auto upload = Read(manifest.name);
   const bool is_new = upload.status().code() == absl::StatusCode::kNotFound;
   if (is_new) {
@@ -161,19 +184,25 @@ absl::StatusOr<SnapshotUpload> SnapshotUploads::BeginOrGoOn(
         "or delete it with `simile snapshot delete {0}`",
         manifest.name));
   }
-  const std::map<std::string, std::string> known = FilesBySha256(snapshots_);
-  uint64_t missing = 0;
-  for (size_t at = 0; at < manifest.files.size(); ++at) {
-    const SnapshotFile& file = manifest.files[at];
-    if (!known.contains(file.sha256)) missing += file.bytes - upload->bytes_held[at];
+  // One that goes on had its promise before the others, or they were made beside it.
+  const uint64_t promised = is_new ? BytesPromised(known) : 0;
+  std::string what = fmt::format("the upload of '{}'", manifest.name);
+  if (promised > 0) {
+    what += fmt::format(", with {} bytes promised to other unfinished uploads,", promised);
   }
-  const std::string what = fmt::format("the upload of '{}'", manifest.name);
-  if (absl::Status s = CheckFree(missing, what); !s.ok()) return s;
-
+  if (absl::Status s = CheckFree(BytesToCome(*upload, known) + promised, what); !s.ok()) return s;
+  if (!is_new) return upload;
   const PartialDirectory directory(snapshots_.UploadPathOf(manifest.name));
-  if (is_new) {
-    if (absl::Status s = directory.Begin(EncodeManifest(manifest)); !s.ok()) return s;
-  }
+  if (absl::Status s = directory.Begin(EncodeManifest(manifest)); !s.ok()) return s;
+  return upload;
+}
+
+absl::StatusOr<SnapshotUpload> SnapshotUploads::BeginOrGoOn(
+    const SnapshotManifest& manifest, const std::function<absl::Status()>& check) {
+  const PathBySha256 known = FilesBySha256(snapshots_);
+  auto upload = MakeOrRead(manifest, known);
+  if (!upload.ok()) return upload;
+  const PartialDirectory directory(snapshots_.UploadPathOf(manifest.name));
   for (size_t at = 0; at < manifest.files.size(); ++at) {
     const PartialFile file = Partial(manifest.files[at]);
     const auto source = known.find(file.sha256);

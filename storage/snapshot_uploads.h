@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/mutex.h"
 #include "storage/name_turns.h"
 #include "storage/snapshots.h"
 
@@ -48,9 +50,10 @@ class SnapshotUploads {
   // with it. Files that finished snapshots have too are linked, after a look at every byte.
   // InvalidArgument for files that no snapshot has, AlreadyExists when a snapshot of that name is
   // another, FailedPrecondition when an unfinished upload is of another or the format is newer,
-  // ResourceExhausted above kSnapshotUploadsMax or when not all of it fits on the disk: then
-  // nothing was made. `check`, if there is one, is asked before each MiB that is read; its first
-  // error ends the call and is returned, and the upload may be gone on with.
+  // ResourceExhausted above kSnapshotUploadsMax or when not all of it fits on the disk, a new
+  // one beside what other unfinished uploads have still to bring: then nothing was made. `check`,
+  // if there is one, is asked before each MiB that is read; its first error ends the call and is
+  // returned, and the upload may be gone on with.
   absl::StatusOr<SnapshotUpload> Begin(const SnapshotManifest& manifest,
                                        const std::function<absl::Status()>& check = {});
 
@@ -73,8 +76,13 @@ class SnapshotUploads {
   absl::StatusOr<std::vector<SnapshotUpload>> List() const;
 
  private:
+  using PathBySha256 = std::map<std::string, std::string>;
+
   absl::StatusOr<SnapshotUpload> BeginOrGoOn(const SnapshotManifest& manifest,
                                              const std::function<absl::Status()>& check);
+  absl::StatusOr<SnapshotUpload> MakeOrRead(const SnapshotManifest& manifest,
+                                            const PathBySha256& known);
+  uint64_t BytesPromised(const PathBySha256& known) const;
   absl::StatusOr<SnapshotManifest> ManifestOf(const std::string& name) const;
   absl::StatusOr<SnapshotUpload> Read(const std::string& name) const;
   absl::Status CheckCount() const;
@@ -83,6 +91,9 @@ class SnapshotUploads {
   const Snapshots& snapshots_;
   const uint64_t free_bytes_min_;
   NameTurns turns_;
+
+  // Held from the look at the free space until the upload it is promised to is there.
+  storage_internal::Mutex promise_mutex_;
 };
 
 }  // namespace simile

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/durable_file.h"
 #include "base/file_range.h"
@@ -90,6 +91,22 @@ class SnapshotUploadsTest : public ::testing::Test {
   SnapshotManifest Foreign(const SnapshotFile& file) const {
     SnapshotManifest manifest = manifest_;
     manifest.files = {file};
+    return manifest;
+  }
+
+  // A snapshot that would take that part of what is free on the disk.
+  SnapshotManifest Large(const std::string& name, double part) const {
+    const auto bytes =
+        static_cast<uint64_t>(part * static_cast<double>(fs::space(directory_.path()).available));
+    constexpr uint64_t kFiles = 100;
+    SnapshotManifest manifest = manifest_;
+    manifest.name = name;
+    manifest.files.clear();
+    for (uint64_t number = 0; number < kFiles; ++number) {
+      manifest.files.push_back({.path = fmt::format("rocksdb/{:06}.sst", number),
+                                .bytes = bytes / kFiles,
+                                .sha256 = fmt::format("{:064}", number)});
+    }
     return manifest;
   }
 
@@ -288,6 +305,45 @@ TEST_F(SnapshotUploadsTest, WhatDoesNotFitOnTheDiskIsRefusedBeforeAnythingIsMade
   EXPECT_THAT(uploads().Write("one", manifest_.files[0].path, 0, "x"),
               StatusIs(StatusCode::kResourceExhausted, "stay free"));
   EXPECT_THAT(uploads().Begin(manifest_), StatusIs(StatusCode::kResourceExhausted, "'one'"));
+}
+
+TEST_F(SnapshotUploadsTest, SpaceThatIsPromisedToAnUploadIsNotPromisedToAnother) {
+  const SnapshotManifest first = Large("first", 0.6);
+  const SnapshotManifest second = Large("second", 0.6);
+  ASSERT_THAT(uploads().Begin(first), IsOk());
+  EXPECT_THAT(uploads().Begin(second),
+              StatusIs(StatusCode::kResourceExhausted,
+                       fmt::format("{} bytes promised to other", first.bytes())));
+  EXPECT_THAT(*uploads().List(), SizeIs(1));
+  // Its own promise is no hindrance, also after a restart.
+  Open("data");
+  EXPECT_THAT(uploads().Begin(first), IsOk());
+  EXPECT_THAT(uploads().Begin(second), StatusIs(StatusCode::kResourceExhausted, "promised"));
+  // What has come is promised no more: files with holes, which take no space.
+  for (size_t at = 0; at < 80; ++at) {
+    const std::string path = Path("data/snapshots/first.upload/" + first.files[at].path);
+    fs::create_directories(fs::path(path).parent_path());
+    std::ofstream(path).close();
+    fs::resize_file(path, first.files[at].bytes);
+  }
+  EXPECT_THAT(uploads().Begin(second), IsOk());
+  ASSERT_THAT(uploads().Remove("second"), IsOk());
+  ASSERT_THAT(uploads().Remove("first"), IsOk());
+  EXPECT_THAT(uploads().Begin(second), IsOk());
+}
+
+TEST_F(SnapshotUploadsTest, OfTwoBegunAtTheSameTimeOneIsRefusedWhenBothDoNotFit) {
+  for (int round = 0; round < 20; ++round) {
+    const SnapshotManifest manifests[] = {Large("first", 0.6), Large("second", 0.6)};
+    absl::Status begun[2];
+    {
+      std::jthread other([&] { begun[0] = uploads().Begin(manifests[0]).status(); });
+      begun[1] = uploads().Begin(manifests[1]).status();
+    }
+    ASSERT_NE(begun[0].ok(), begun[1].ok()) << begun[0] << begun[1];
+    ASSERT_THAT(begun[begun[0].ok() ? 1 : 0], StatusIs(StatusCode::kResourceExhausted, "promised"));
+    ASSERT_THAT(uploads().Remove(begun[0].ok() ? "first" : "second"), IsOk());
+  }
 }
 
 TEST_F(SnapshotUploadsTest, AnotherSnapshotOfThatNameIsNotTouched) {
