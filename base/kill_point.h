@@ -57,6 +57,13 @@ inline constexpr std::string_view kKillPoints[] = {
     "snapshot.before-rename",
     "snapshot.after-rename",
     "snapshot-removal.after-rename",
+    // A directory that comes piece by piece: of the server, a snapshot that is uploaded.
+    "upload.after-directory",
+    "upload.after-begin",
+    "upload.after-chunk",
+    "upload.before-manifest",
+    "upload.before-rename",
+    "upload.after-rename",
     // Another index in the place of the one that serves.
     "rebuild.before-commit",
     "rebuild.after-commit",

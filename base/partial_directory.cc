@@ -8,6 +8,7 @@
 
 #include "base/durable_file.h"
 #include "base/file_range.h"
+#include "base/kill_point.h"
 #include "base/sha256.h"
 #include "fmt/format.h"
 
@@ -61,7 +62,10 @@ absl::Status PartialDirectory::Begin(std::string_view contents) const {
     if (absl::Status s = SyncDirectory(parent.parent_path().string()); !s.ok()) return s;
   }
   fs::permissions(path_, fs::perms::owner_all, error);
-  return WriteDurably(PathOf(kContentsName), contents);
+  KillPoint("upload.after-directory");
+  absl::Status written = WriteDurably(PathOf(kContentsName), contents);
+  KillPoint("upload.after-begin");
+  return written;
 }
 
 absl::StatusOr<uint64_t> PartialDirectory::BytesHeld(const PartialFile& file) const {
@@ -96,6 +100,7 @@ absl::StatusOr<uint64_t> PartialDirectory::Write(const PartialFile& file, uint64
   const std::string path = PathOf(file.path);
   if (absl::Status s = MakeDirectoryOf(path); !s.ok()) return s;
   if (absl::Status s = WriteFileRange(path, *held, bytes.substr(known)); !s.ok()) return s;
+  KillPoint("upload.after-chunk");
   return offset + bytes.size();
 }
 
@@ -185,11 +190,15 @@ absl::Status PartialDirectory::Finish(std::span<const PartialFile> files,
   if (absl::Status s = CheckNothingElse(files, contents_name); !s.ok()) return s;
   if (absl::Status s = SyncAll(files); !s.ok()) return s;
   std::error_code error;
+  KillPoint("upload.before-manifest");
   if (fs::exists(PathOf(kContentsName), error)) {
     absl::Status s = Rename(PathOf(kContentsName), PathOf(contents_name));
     if (!s.ok()) return s;
   }
-  return Rename(path_, target);
+  KillPoint("upload.before-rename");
+  absl::Status renamed = Rename(path_, target);
+  KillPoint("upload.after-rename");
+  return renamed;
 }
 
 }  // namespace simile

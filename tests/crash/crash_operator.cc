@@ -11,6 +11,7 @@ namespace {
 constexpr DocumentState kThere{.exists = true};
 constexpr size_t kDocumentsOfOther = 50;
 constexpr char kRestoredPrefix[] = "restored-";
+constexpr char kCarried[] = "to-carry";
 
 bool IsKilled(const absl::Status& status) {
   return status.code() == absl::StatusCode::kUnavailable ||
@@ -30,6 +31,7 @@ void CrashOperator::Begin() {
   repeat(0, &CrashOperator::TakeSnapshots);
   repeat(1, &CrashOperator::ChangeCollections);
   repeat(2, &CrashOperator::ChangeIndex);
+  repeat(3, &CrashOperator::UploadSnapshots);
 }
 
 void CrashOperator::Finish() {
@@ -68,6 +70,33 @@ absl::Status CrashOperator::RestoreAndDrop(Client& client, const std::string& sn
   collections_.Ask(name, {});
   if (absl::Status s = client.DeleteCollection(name); !s.ok()) return s;
   collections_.Acknowledge(name, {});
+  return absl::OkStatus();
+}
+
+// What is uploaded: a snapshot of an earlier moment, of which the server has few files later.
+absl::Status CrashOperator::CarrySnapshot(Client& client) {
+  snapshots_.Ask(kCarried, kThere);
+  if (const auto taken = client.CreateSnapshot(kCarried); !taken.ok()) return taken.status();
+  snapshots_.Acknowledge(kCarried, kThere);
+  if (absl::Status s = carried_.Read(client, kCarried); !s.ok()) return s;
+  snapshots_.Ask(kCarried, {});
+  if (absl::Status s = client.DeleteSnapshot(kCarried); !s.ok()) return s;
+  snapshots_.Acknowledge(kCarried, {});
+  return absl::OkStatus();
+}
+
+absl::Status CrashOperator::UploadSnapshots(Client& client) {
+  if (carried_.empty()) return CarrySnapshot(client);
+  const std::string name = fmt::format("uploaded-{}", ++round_[3]);
+  snapshots_.Ask(name, kThere);
+  if (absl::Status s = carried_.Upload(client, name); !s.ok()) return s;
+  snapshots_.Acknowledge(name, kThere);
+  // The last one stays, to be looked at after the crash.
+  const std::string last = fmt::format("uploaded-{}", round_[3] - 1);
+  if (!snapshots_.Acknowledged(last).exists) return absl::OkStatus();
+  snapshots_.Ask(last, {});
+  if (absl::Status s = client.DeleteSnapshot(last); !s.ok()) return s;
+  snapshots_.Acknowledge(last, {});
   return absl::OkStatus();
 }
 
@@ -157,18 +186,29 @@ void CrashOperator::CheckSnapshots(Client& client) {
   std::set<std::string> names;
   for (const v1::Snapshot& snapshot : listed->snapshots()) names.insert(snapshot.name());
   CheckNames(snapshots_, names);
-  for (const std::string& name : names) {
-    const auto verified = client.VerifySnapshot(name);
-    if (!verified.ok() || !verified->good()) {
-      run_.Wrong(run_.findings().torn,
-                 fmt::format("{} is no good snapshot: {} {}", name, verified.status().ToString(),
-                             verified.ok() ? verified->ShortDebugString() : ""));
-    }
-    if (absl::Status s = client.DeleteSnapshot(name); !s.ok()) {
-      run_.Wrong(run_.findings().refused, s.ToString());
-    }
-    snapshots_.Acknowledge(name, {});
+  for (const std::string& name : names) VerifyAndDelete(client, name);
+  for (const v1::SnapshotUpload& upload : listed->uploads()) CheckUnfinished(client, upload.name());
+}
+
+void CrashOperator::CheckUnfinished(Client& client, const std::string& name) {
+  if (absl::Status s = carried_.Upload(client, name); !s.ok()) {
+    return run_.Wrong(run_.findings().torn,
+                      fmt::format("the upload of {} does not go on: {}", name, s.ToString()));
   }
+  VerifyAndDelete(client, name);
+}
+
+void CrashOperator::VerifyAndDelete(Client& client, const std::string& name) {
+  const auto verified = client.VerifySnapshot(name);
+  if (!verified.ok() || !verified->good()) {
+    run_.Wrong(run_.findings().torn,
+               fmt::format("{} is no good snapshot: {} {}", name, verified.status().ToString(),
+                           verified.ok() ? verified->ShortDebugString() : ""));
+  }
+  if (absl::Status s = client.DeleteSnapshot(name); !s.ok()) {
+    run_.Wrong(run_.findings().refused, s.ToString());
+  }
+  snapshots_.Acknowledge(name, {});
 }
 
 }  // namespace simile
