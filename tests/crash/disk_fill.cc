@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <vector>
 
 namespace simile {
@@ -23,6 +24,20 @@ uint64_t DiskFill::Fill() {
   fsync(file);
   close(file);
   return total;
+}
+
+void DiskFill::Leave(uint64_t bytes) {
+  const int file = open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (file < 0) return;
+  const std::vector<char> block(1 << 20, 'x');
+  std::error_code error;
+  const std::filesystem::path directory = std::filesystem::path(path_).parent_path();
+  while (std::filesystem::space(directory, error).available >= bytes + block.size() && !error) {
+    if (write(file, block.data(), block.size()) <= 0) break;
+    // What is only promised is not counted as taken.
+    fdatasync(file);
+  }
+  close(file);
 }
 
 void DiskFill::Remove() { unlink(path_.c_str()); }

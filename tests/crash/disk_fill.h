@@ -16,6 +16,9 @@ class DiskFill {
 
   // Grows until not one more byte can be written, also by root. Returns the bytes of this time.
   uint64_t Fill();
+
+  // Grows until about so many bytes are free for others than root.
+  void Leave(uint64_t bytes);
   void Remove();
 
  private:

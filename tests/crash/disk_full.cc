@@ -23,11 +23,23 @@ namespace {
 constexpr int kSkipped = 77;
 constexpr uint64_t kDiskBytes = 320ull << 20;
 
+// There is room for a part of what is restored, which takes it in the log and in tables.
+void RestoreHalfWay(FullDiskRun& run, DiskFill& fill) {
+  constexpr size_t kDocumentsOfEach = 1'000;
+  constexpr uint64_t kRoomBytes = 8 << 20;
+  run.SetOccasion("a restore that meets the end of the disk");
+  run.Create();
+  run.WriteSome(kDocumentsOfEach);
+  run.TakeSnapshot();
+  fill.Leave(FullDiskRun::free_bytes_min() + kRoomBytes);
+  run.CheckRestoreEndsHalfWay();
+  fill.Remove();
+  run.CheckRestoreWorks();
+}
+
 // Writers fill the disk up to what the server keeps free.
 void FillByWriting(FullDiskRun& run) {
   run.SetOccasion("full by its own writers");
-  run.Create();
-  run.TakeSnapshot();
   run.WriteUntilRefused();
   run.CheckWritesAreRefused();
   run.CheckOthersGoOn();
@@ -57,6 +69,7 @@ int FullDisks(uint32_t seed) {
   FullDiskRun run(disk.mount_point() + "/data", seed);
   DiskFill fill(disk.mount_point() + "/foreign");
   if (run.Start()) {
+    RestoreHalfWay(run, fill);
     FillByWriting(run);
     FillToTheLastByte(run, fill);
     run.SetOccasion("started on the full disk");

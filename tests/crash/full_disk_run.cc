@@ -22,7 +22,8 @@ constexpr size_t kBatch = 50;
 constexpr size_t kTextBytes = 8 * 1024;
 constexpr size_t kReadTogether = 500;
 // Of which each of the two files of the ballast has a quarter.
-constexpr char kFreeBytesMin[] = "67108864";
+constexpr uint64_t kFreeBytesMin = 64 << 20;
+constexpr char kCopy[] = "copy";
 
 // Everything of it follows from its id, and nothing of its text can be compressed.
 v1::Document FullDiskDocument(const std::string& id) {
@@ -64,8 +65,8 @@ bool FullDiskRun::Start() {
   // Small tables, so that the disk is full of them and not of one log.
   server_ = std::make_unique<ServerProcess>(
       data_directory_,
-      std::vector<std::string>{"--free-disk-bytes-min", kFreeBytesMin, "--memtable-bytes",
-                               "4194304", "--checkpoint-interval-ms", "100"});
+      std::vector<std::string>{"--free-disk-bytes-min", std::to_string(kFreeBytesMin),
+                               "--memtable-bytes", "4194304", "--checkpoint-interval-ms", "100"});
   if (!server_->serving()) {
     Wrong("the server does not start: " + server_->log());
     return false;
@@ -123,6 +124,70 @@ absl::Status FullDiskRun::Delete(const std::vector<std::string>& ids) {
   return absl::OkStatus();
 }
 
+uint64_t FullDiskRun::free_bytes_min() { return kFreeBytesMin; }
+
+void FullDiskRun::WriteSome(size_t documents) {
+  for (size_t count = 0; count < documents; count += kBatch) {
+    for (size_t writer = 0; writer < kWriters; ++writer) {
+      const absl::Status written = Upsert(writer, kBatch, next_documents_[writer]);
+      if (!written.ok()) return Wrong("there is room, and: " + written.ToString());
+    }
+  }
+}
+
+absl::Status FullDiskRun::Restore() {
+  v1::RestoreSnapshotRequest restore;
+  restore.set_name(kSnapshot);
+  restore.set_collection(kCollection);
+  restore.set_as_collection(kCopy);
+  return client_->RestoreSnapshot(restore).status();
+}
+
+std::vector<std::string> FullDiskRun::IndexDirectories() const {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(data_directory_ + "/index", error)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+void FullDiskRun::CheckRestoreEndsHalfWay() {
+  const std::vector<std::string> before = IndexDirectories();
+  // Whoever writes this is not refused, so the restore has begun when it is.
+  if (absl::Status s = Upsert(0, 1, next_documents_[0]); !s.ok()) {
+    return Wrong("there is room for a restore to begin, and: " + s.ToString());
+  }
+  const absl::Status restored = Restore();
+  CheckRefused("a restore that meets the end of the disk", restored);
+  if (std::string(restored.message()).find("restoring collection") == std::string::npos) {
+    Wrong("the restore did not get as far as the documents: " + restored.ToString());
+  }
+  if (!server_->process().Running()) return Wrong("the server has ended: " + server_->log());
+  const auto collections = client_->ListCollections({});
+  if (!collections.ok() || collections->collections_size() != 1) {
+    Wrong("the restore left a collection behind");
+  }
+  if (!Eventually([&] { return IndexDirectories() == before; })) {
+    Wrong("the restore left files of an index behind");
+  }
+  CheckDocuments();
+}
+
+void FullDiskRun::CheckRestoreWorks() {
+  absl::Status restored;
+  if (!Eventually([&] { return (restored = Restore()).ok(); })) {
+    return Wrong("there is space again, and: " + restored.ToString());
+  }
+  const auto count = client_->CountDocuments(kCopy);
+  const auto snapshot = client_->GetSnapshot(kSnapshot);
+  if (!count.ok() || !snapshot.ok() || *count != snapshot->collections(0).document_count()) {
+    Wrong(fmt::format("{} documents are restored", count.value_or(0)));
+  }
+  if (absl::Status s = client_->DeleteCollection(kCopy); !s.ok()) Wrong(s.ToString());
+}
+
 void FullDiskRun::WriteUntilRefused() {
   std::vector<absl::Status> ends(kWriters);
   std::vector<std::thread> writers;
@@ -178,11 +243,7 @@ void FullDiskRun::CheckOthersGoOn() {
 
 void FullDiskRun::CheckSnapshotsAreRefused() {
   CheckRefused("a snapshot", client_->CreateSnapshot("late").status());
-  v1::RestoreSnapshotRequest restore;
-  restore.set_name(kSnapshot);
-  restore.set_collection(kCollection);
-  restore.set_as_collection("copy");
-  CheckRefused("a restore", client_->RestoreSnapshot(restore).status());
+  CheckRefused("a restore", Restore());
   const auto collections = client_->ListCollections({});
   if (!collections.ok() || collections->collections_size() != 1) {
     Wrong("what was refused left a collection behind");

@@ -29,6 +29,19 @@ class FullDiskRun {
   void Create();
   void TakeSnapshot();
 
+  // Four writers add so many documents each; none is refused.
+  void WriteSome(size_t documents);
+
+  // A restore that begins while there is room and finds none half-way is RESOURCE_EXHAUSTED; then
+  // there is nothing of it, and what there was is untouched.
+  void CheckRestoreEndsHalfWay();
+
+  // The same restore brings all documents. What it made is deleted again.
+  void CheckRestoreWorks();
+
+  // What must be free besides, as the server was told.
+  static uint64_t free_bytes_min();
+
   // Four writers add documents until each was refused.
   void WriteUntilRefused();
 
@@ -58,6 +71,8 @@ class FullDiskRun {
   absl::Status Upsert(size_t writer, size_t documents, uint32_t& next);
   absl::Status Delete(const std::vector<std::string>& ids);
   std::vector<std::string> SomeStoredIds(size_t count);
+  absl::Status Restore();
+  std::vector<std::string> IndexDirectories() const;
   void CheckRefused(const std::string& what, const absl::Status& status);
   void CheckDocument(const v1::Document& stored, bool exists);
   void CheckSearch(const v1::Document& document);
