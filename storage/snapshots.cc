@@ -170,7 +170,11 @@ absl::Status FinishSnapshot(const std::string& unfinished, const std::string& pa
     if (!digest.ok()) return digest.status();
     manifest.files.push_back({.path = name, .bytes = digest->bytes, .sha256 = digest->sha256});
   }
-  if (absl::Status s = SyncAll(unfinished, manifest.files); !s.ok()) return s;
+  // Tables are links to files that RocksDB synced when it made them, and their names are synced
+  // with the directory, which holds the others too.
+  std::vector<SnapshotFile> copies = manifest.files;
+  std::erase_if(copies, [](const SnapshotFile& file) { return file.path.ends_with(".sst"); });
+  if (absl::Status s = SyncAll(unfinished, copies); !s.ok()) return s;
   const std::string text = EncodeManifest(manifest);
   KillPoint("snapshot.before-manifest");
   if (absl::Status s = WriteDurably(unfinished + "/" + kManifestName, text); !s.ok()) return s;
