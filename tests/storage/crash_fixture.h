@@ -76,9 +76,10 @@ class CrashFixture : public StoreFixture {
   std::vector<std::string> FilesEndingIn(const std::string& extension) const {
     std::vector<std::string> paths;
     for (const auto& entry : std::filesystem::directory_iterator(DatabasePath())) {
-      if (entry.path().extension() == extension && entry.file_size() > 0) {
-        paths.push_back(entry.path().string());
-      }
+      if (entry.path().extension() != extension) continue;
+      // RocksDB deletes files meanwhile.
+      std::error_code gone;
+      if (entry.file_size(gone) > 0 && !gone) paths.push_back(entry.path().string());
     }
     // RocksDB numbers its files in six digits.
     std::ranges::sort(paths);
