@@ -16,9 +16,9 @@ std::vector<SearchAnswer> BatchSearch::Run(std::span<const Query> queries) {
   while (has_codes && left.size() > 1) {
     // Those with the same filter as the first.
     const LabelSet* const filter = queries[left.front()].options.filter;
-    const auto group_end = std::ranges::stable_partition(left, [&](size_t at) {
-                             return queries[at].options.filter == filter;
-                           }).begin();
+    // Not of std::ranges: clang 14 does not read what that returns in libstdc++ 12.
+    const auto group_end = std::stable_partition(
+        left.begin(), left.end(), [&](size_t at) { return queries[at].options.filter == filter; });
     const auto group_size =
         std::min<size_t>(static_cast<size_t>(group_end - left.begin()), QueryBatch::kQueriesMax);
     const std::vector<Planned> scans = PlanScans(queries, std::span(left).first(group_size));
