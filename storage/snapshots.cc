@@ -55,8 +55,7 @@ absl::Status SyncAll(const std::string& path, const std::vector<SnapshotFile>& f
     directories.push_back(whole.parent_path().string());
   }
   std::ranges::sort(directories);
-  const auto doubles = std::ranges::unique(directories);
-  directories.erase(doubles.begin(), doubles.end());
+  directories.erase(std::unique(directories.begin(), directories.end()), directories.end());
   for (const std::string& directory : directories) {
     if (absl::Status s = SyncDirectory(directory); !s.ok()) return s;
   }
