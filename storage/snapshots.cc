@@ -161,11 +161,11 @@ absl::Status CheckRestorable(const std::string& path, const SnapshotManifest& ma
 }
 
 absl::Status FinishSnapshot(const std::string& unfinished, const std::string& path,
-                            SnapshotManifest manifest) {
+                            SnapshotManifest manifest, const std::function<absl::Status()>& check) {
   const auto names = FilesIn(unfinished);
   if (!names.ok()) return names.status();
   for (const std::string& name : *names) {
-    const auto digest = DigestOfFile(unfinished + "/" + name);
+    const auto digest = DigestOfFile(unfinished + "/" + name, check);
     if (!digest.ok()) return digest.status();
     manifest.files.push_back({.path = name, .bytes = digest->bytes, .sha256 = digest->sha256});
   }

@@ -88,9 +88,9 @@ absl::Status CheckRestorable(const std::string& path, const SnapshotManifest& ma
 
 // Everything in the directory `unfinished` that a manifest names is there: adds the files with
 // their SHA-256 to `manifest`, writes it, and renames the directory to `path`; it survives a power
-// cut.
+// cut. The first error of `check`, as in Verify.
 absl::Status FinishSnapshot(const std::string& unfinished, const std::string& path,
-                            SnapshotManifest manifest);
+                            SnapshotManifest manifest, const std::function<absl::Status()>& check);
 
 // Makes a data directory of a snapshot, which is verified first. `data_directory` must be missing
 // or empty: FailedPrecondition else, and for a snapshot of a newer format; DataLoss when the

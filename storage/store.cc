@@ -122,7 +122,8 @@ class Store::State {
   // Puts a database into `path`/rocksdb, as long as the guard lets it.
   using Fill = std::function<absl::Status(const std::string& path, FreeSpaceGuard& guard)>;
 
-  absl::StatusOr<SnapshotManifest> MakeSnapshot(SnapshotManifest manifest, const Fill& fill) {
+  absl::StatusOr<SnapshotManifest> MakeSnapshot(SnapshotManifest manifest, const Fill& fill,
+                                                const std::function<absl::Status()>& check) {
     const NameTurns::Turn turn(snapshot_turns, manifest.name);
     if (absl::Status s = turn.Check("snapshot"); !s.ok()) return s;
     FreeSpaceGuard guard(directory->path(), free_disk_bytes_min, *ballast);
@@ -138,7 +139,9 @@ class Store::State {
     absl::Status made = fill(unfinished, guard);
     if (made.ok()) made = Describe(unfinished, manifest);
     KillPoint("snapshot.after-link");
-    if (made.ok()) made = FinishSnapshot(unfinished, snapshots.PathOf(manifest.name), manifest);
+    if (made.ok()) {
+      made = FinishSnapshot(unfinished, snapshots.PathOf(manifest.name), manifest, check);
+    }
     if (!made.ok()) {
       std::filesystem::remove_all(unfinished, error);
       return made;
@@ -281,32 +284,36 @@ absl::Status Store::ForgetChanges(uint32_t collection_id, uint64_t through_seque
 
 absl::StatusOr<SnapshotManifest> Store::CreateSnapshot(const std::string& name,
                                                        int64_t created_unix_ms,
-                                                       const std::string& program_version) {
-  return state_->MakeSnapshot({.name = name,
-                               .created_unix_ms = created_unix_ms,
-                               .format = static_cast<uint32_t>(kDataFormat),
-                               .program_version = program_version},
-                              [this](const std::string& path, FreeSpaceGuard&) {
-                                return state_->files->LinkTo(path + "/rocksdb");
-                              });
+                                                       const std::string& program_version,
+                                                       const std::function<absl::Status()>& check) {
+  return state_->MakeSnapshot(
+      {.name = name,
+       .created_unix_ms = created_unix_ms,
+       .format = static_cast<uint32_t>(kDataFormat),
+       .program_version = program_version},
+      [this](const std::string& path, FreeSpaceGuard&) {
+        return state_->files->LinkTo(path + "/rocksdb");
+      },
+      check);
 }
 
 absl::StatusOr<SnapshotManifest> Store::CreateCollectionSnapshot(
     const std::string& name, uint32_t collection_id, int64_t created_unix_ms,
     const std::string& program_version, const std::function<absl::Status()>& check) {
-  return state_->MakeSnapshot({.name = name,
-                               .created_unix_ms = created_unix_ms,
-                               .format = static_cast<uint32_t>(kDataFormat),
-                               .program_version = program_version},
-                              [&](const std::string& path, FreeSpaceGuard& guard) {
-                                const auto check_all = [&] {
-                                  if (absl::Status s = guard.Check(); !s.ok()) return s;
-                                  return check();
-                                };
-                                return UnlessDropped(
-                                    *state_->catalog, collection_id,
-                                    CopyCollection(*state_->files, collection_id, path, check_all));
-                              });
+  return state_->MakeSnapshot(
+      {.name = name,
+       .created_unix_ms = created_unix_ms,
+       .format = static_cast<uint32_t>(kDataFormat),
+       .program_version = program_version},
+      [&](const std::string& path, FreeSpaceGuard& guard) {
+        const auto check_all = [&] {
+          if (absl::Status s = guard.Check(); !s.ok()) return s;
+          return check();
+        };
+        return UnlessDropped(*state_->catalog, collection_id,
+                             CopyCollection(*state_->files, collection_id, path, check_all));
+      },
+      check);
 }
 
 absl::Status Store::RemoveSnapshot(const std::string& name) {

@@ -136,11 +136,12 @@ class Store {
   // cut when it returns. `name` must be one (Snapshots). AlreadyExists; ResourceExhausted when the
   // disk has less than free_disk_bytes_min free; Unavailable while another call makes or removes
   // the snapshot of that name.
+  // `check` is asked now and then; its first error ends it, and nothing is left.
   absl::StatusOr<SnapshotManifest> CreateSnapshot(const std::string& name, int64_t created_unix_ms,
-                                                  const std::string& program_version);
-  // The same of one collection, which is copied, with no byte of the others. `check` is asked now
-  // and then; its first error ends it, and nothing is left. NotFound when there is no such
-  // collection or it is dropped meanwhile; DataLoss when it cannot be read.
+                                                  const std::string& program_version,
+                                                  const std::function<absl::Status()>& check = {});
+  // The same of one collection, which is copied, with no byte of the others. NotFound when there is
+  // no such collection or it is dropped meanwhile; DataLoss when it cannot be read.
   absl::StatusOr<SnapshotManifest> CreateCollectionSnapshot(
       const std::string& name, uint32_t collection_id, int64_t created_unix_ms,
       const std::string& program_version, const std::function<absl::Status()>& check);

@@ -39,7 +39,9 @@ absl::StatusOr<SnapshotManifest> Database::CreateSnapshot(const std::string& nam
   const auto created_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
   auto manifest = [&]() -> absl::StatusOr<SnapshotManifest> {
-    if (collection.empty()) return store_->CreateSnapshot(chosen, created_ms, kVersion);
+    if (collection.empty()) {
+      return store_->CreateSnapshot(chosen, created_ms, kVersion, Watching(context));
+    }
     const auto found = Find(collection);
     if (!found.ok()) return found.status();
     return store_->CreateCollectionSnapshot(chosen, (*found)->id(), created_ms, kVersion,

@@ -69,6 +69,18 @@ TEST_F(SnapshotWatchTest, ALookAtASnapshotEndsWithItsCall) {
   EXPECT_THAT(Restore({}), IsOk());
 }
 
+TEST_F(SnapshotWatchTest, ASnapshotThatNobodyWaitsForIsNotMade) {
+  const std::string collections[] = {"", "fruits"};
+  for (const std::string& collection : collections) {
+    EXPECT_THAT(database_->CreateSnapshot("three", collection, gone_),
+                StatusIs(StatusCode::kCancelled, "cancelled"));
+    EXPECT_THAT(database_->CreateSnapshot("three", collection, late_),
+                StatusIs(StatusCode::kDeadlineExceeded, "deadline"));
+  }
+  EXPECT_THAT(*database_->ListSnapshots(), SizeIs(1));
+  EXPECT_THAT(database_->CreateSnapshot("three"), IsOk());
+}
+
 TEST_F(SnapshotWatchTest, AStoppingServerWaitsForNoneOfThem) {
   ASSERT_THAT(Begin({}), IsOk());
   database_->Stop();
@@ -76,6 +88,7 @@ TEST_F(SnapshotWatchTest, AStoppingServerWaitsForNoneOfThem) {
   EXPECT_THAT(Finish({}), StatusIs(StatusCode::kUnavailable, "stopping"));
   EXPECT_THAT(Verify({}), StatusIs(StatusCode::kUnavailable, "stopping"));
   EXPECT_THAT(Restore({}), StatusIs(StatusCode::kUnavailable, "stopping"));
+  EXPECT_THAT(database_->CreateSnapshot("three"), StatusIs(StatusCode::kUnavailable, "stopping"));
   Reopen();
   EXPECT_THAT(Finish({}), IsOk());
 }
