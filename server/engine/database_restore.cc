@@ -167,7 +167,7 @@ absl::StatusOr<std::vector<Database::Restoring>> Database::PlanRestore(
     if (request.replace) continue;
     return absl::AlreadyExistsError(
         fmt::format("there is a collection '{}' already, with {} documents: restore under another "
-                    "name, or replace it",
+                    "name (as_collection; --as NAME), or in its place (replace; --replace)",
                     name, *one.outcome.replaced_document_count));
   }
   if (const size_t count = Collections().size() + added; count > kCollectionsMax) {
