@@ -1,6 +1,8 @@
-// R2: the power of the disk is cut again and again while eight programs write. The data directory
-// is on a file system in a file; the server is stopped, the file copied, and the next start is on
-// the copy: what was not synced is not in it. Everything acknowledged before must be there.
+// R2: the power of the disk is cut again and again while eight programs write and an operator takes
+// snapshots, makes and drops collections and changes the index. The data directory is on a file
+// system in a file; the server is stopped, the file copied, and the next start is on the copy: what
+// was not synced is not in it. Everything acknowledged before must be there, and every snapshot
+// good. Without syncs there is no operator: what it does is synced always.
 //   power_cut [--cuts 5] [--durability fsync|os-buffer] [--seed N]
 // Ends with 77, and says why, where there is no root or no loop device.
 #include <signal.h>
@@ -8,11 +10,13 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <random>
 #include <thread>
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
+#include "tests/crash/crash_operator.h"
 #include "tests/crash/crash_run.h"
 #include "tests/crash/loop_disk.h"
 #include "tests/support/temporary_directory.h"
@@ -52,6 +56,8 @@ int PowerCuts(size_t cuts, v1::Durability durability, uint32_t seed) {
     return kSkipped;
   }
   CrashRun run(disk.mount_point() + "/data", durability, random);
+  std::optional<CrashOperator> crash_operator;
+  if (durability == v1::DURABILITY_FSYNC) crash_operator.emplace(run);
   for (size_t cut = 0; cut <= cuts; ++cut) {
     run.SetOccasion(fmt::format("after cut {}, seed {}", cut, seed));
     if (!run.Start()) {
@@ -62,12 +68,15 @@ int PowerCuts(size_t cuts, v1::Durability durability, uint32_t seed) {
       run.Create();
     } else {
       run.Check();
+      if (crash_operator.has_value()) crash_operator->Check();
     }
     if (cut == cuts) break;
     run.BeginWriting();
+    if (crash_operator.has_value()) crash_operator->Begin();
     std::this_thread::sleep_for(std::chrono::milliseconds(500 + random() % 1'500));
     absl::Status done = CutPower(run.server(), disk);
     run.FinishWriting();
+    if (crash_operator.has_value()) crash_operator->Finish();
     if (done.ok()) done = disk.MountCut();
     if (!done.ok()) {
       std::cerr << "power_cut: " << done.ToString() << "\n";
