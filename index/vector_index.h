@@ -93,6 +93,7 @@ struct PlannerCosts {
 struct IndexStatistics {
   size_t vector_count = 0;      // Vectors that a search can find.
   size_t removed_count = 0;     // Removed vectors whose memory is not yet free.
+  size_t waiting_count = 0;     // Of vector_count, those that are scanned until the graph has them.
   bool is_scale_stale = false;  // Codes fit recent vectors badly; an index anew would learn better.
   IndexMemory memory;
   PlannerCosts costs;

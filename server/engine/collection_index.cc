@@ -58,7 +58,10 @@ CollectionIndex::CollectionIndex(std::string name, uint32_t collection_id,
       options_(std::move(options)),
       applied_(store) {}
 
-CollectionIndex::~CollectionIndex() { CancelRebuild(); }
+CollectionIndex::~CollectionIndex() {
+  EndSettling();
+  CancelRebuild();
+}
 
 IndexSettings CollectionIndex::SettingsOf(const Build& build) const {
   IndexSettings settings = settings_;
@@ -103,7 +106,7 @@ std::shared_ptr<VectorIndex> CollectionIndex::Get() const {
 
 absl::Status CollectionIndex::Load(size_t threads, const std::atomic<bool>& stop) {
   RemoveOtherDirectories(build());
-  const absl::Status restored = Restore(*Get(), threads, stop);
+  const absl::Status restored = Restore(threads, stop);
   if (restored.ok() || stop) return absl::OkStatus();
   if (restored.code() != absl::StatusCode::kNotFound) {
     spdlog::warn("collection '{}': its index is built anew from the stored vectors, because {}",
@@ -137,43 +140,58 @@ absl::Status CollectionIndex::BuildAnew(size_t threads, const std::atomic<bool>&
   return absl::OkStatus();
 }
 
-absl::Status CollectionIndex::Restore(VectorIndex& index, size_t threads,
-                                      const std::atomic<bool>& stop) {
+absl::Status CollectionIndex::Restore(size_t threads, const std::atomic<bool>& stop) {
   const Stopwatch watch;
-  const auto sequence = index.Restore(threads);
+  std::shared_ptr<VectorIndex> index = Get();
+  const auto sequence = index->Restore(threads);
   if (!sequence.ok()) return sequence.status();
   if (*sequence > store_.LastSequence()) {
     return absl::FailedPreconditionError(
         fmt::format("its files have changes up to {}, and the store only up to {}", *sequence,
                     store_.LastSequence()));
   }
-  loaded_count_ = index.Statistics().vector_count;
+  loaded_count_ = index->Statistics().vector_count;
   const double read_seconds = Seconds(watch);
   const auto labels = store_.ChangedSince(collection_id_, *sequence);
   if (!labels.ok()) return labels.status();
-  if (absl::Status s = Replay(index, *labels, threads, stop); !s.ok() || stop) return s;
-  const size_t vectors = index.Statistics().vector_count;
+  std::shared_ptr<SettlingIndex> settling;
+  Change change = ChangeOf(*index);
+  if (labels->size() > options_.replayed_before_serving_max) {
+    settling = std::make_shared<SettlingIndex>(std::move(index));
+    change = [&settling](uint64_t label, std::span<const float> vector) {
+      return settling->Defer(label, vector);
+    };
+    index = settling;
+  }
+  if (absl::Status s = Replay(change, *labels, threads, stop); !s.ok() || stop) return s;
+  const size_t vectors = index->Statistics().vector_count;
   if (const uint64_t documents = store_.DocumentCount(collection_id_); vectors != documents) {
     return absl::DataLossError(
         fmt::format("its files and {} later changes make {} vectors of {} documents",
                     labels->size(), vectors, documents));
   }
   spdlog::info(
-      "collection '{}': index of {} vectors read from its files in {:.3f} s, {} later changes made "
-      "again in {:.3f} s",
-      name_, vectors, read_seconds, labels->size(), Seconds(watch) - read_seconds);
+      "collection '{}': index of {} vectors read from its files in {:.3f} s, {} later changes {} "
+      "in "
+      "{:.3f} s",
+      name_, vectors, read_seconds, labels->size(),
+      settling == nullptr ? "made again" : "laid beside it", Seconds(watch) - read_seconds);
+  if (settling != nullptr) BeginSettling(std::move(settling), *sequence);
   WriteLock lock(checkpoint_mutex_);
   if (labels->empty()) checkpointed_changes_ = applied_.begun();
   return absl::OkStatus();
 }
 
-absl::Status CollectionIndex::Replay(VectorIndex& index, std::span<const uint64_t> labels,
-                                     size_t threads, const std::atomic<bool>& stop) {
-  const auto change = [&index](uint64_t label, std::span<const float> vector) {
+CollectionIndex::Change CollectionIndex::ChangeOf(VectorIndex& index) {
+  return [&index](uint64_t label, std::span<const float> vector) {
     if (!vector.empty()) return index.Upsert(label, vector);
     index.Remove(label);
     return absl::OkStatus();
   };
+}
+
+absl::Status CollectionIndex::Replay(const Change& change, std::span<const uint64_t> labels,
+                                     size_t threads, const std::atomic<bool>& stop) {
   const uint64_t blocks = (labels.size() + kReplayBlockLabels - 1) / kReplayBlockLabels;
   return InParallel(blocks, threads, &stop, [&](uint64_t block) {
     const size_t first = block * kReplayBlockLabels;
@@ -219,7 +237,8 @@ absl::StatusOr<CheckpointReport> CollectionIndex::WriteCheckpoint() {
   auto report = Get()->Checkpoint(sequence);
   if (!report.ok()) return report;
   // An index without files is filled from all vectors, so it needs no changes either.
-  const uint64_t forgotten = std::min(sequence, changes_needed_after_.value_or(sequence));
+  const uint64_t forgotten = std::min(
+      {sequence, changes_needed_after_.value_or(sequence), unsettled_after_.value_or(sequence)});
   KillPoint("checkpoint.before-forgetting");
   if (absl::Status s = store_.ForgetChanges(collection_id_, forgotten); !s.ok()) return s;
   KillPoint("checkpoint.after-forgetting");
@@ -227,11 +246,51 @@ absl::StatusOr<CheckpointReport> CollectionIndex::WriteCheckpoint() {
   return report;
 }
 
+void CollectionIndex::BeginSettling(std::shared_ptr<SettlingIndex> settling, uint64_t sequence) {
+  {
+    WriteLock lock(checkpoint_mutex_);
+    unsettled_after_ = sequence;
+  }
+  {
+    WriteLock lock(mutex_);
+    index_ = settling;
+  }
+  WriteLock lock(settler_mutex_);
+  settler_ = std::thread([this, settling = std::move(settling)] { Settle(*settling); });
+}
+
+void CollectionIndex::Settle(SettlingIndex& settling) {
+  const Stopwatch watch;
+  const size_t count = settling.Statistics().waiting_count;
+  const absl::Status settled = settling.Settle(BackgroundThreads(), stop_settling_);
+  if (stop_settling_) return;
+  if (!settled.ok()) {
+    spdlog::warn("collection '{}': {} vectors stay beside its index until the next start: {}",
+                 name_, settling.Statistics().waiting_count, MessageOf(settled));
+    return;
+  }
+  WriteLock checkpoint_lock(checkpoint_mutex_);
+  unsettled_after_.reset();
+  checkpointed_changes_.reset();
+  WriteLock lock(mutex_);
+  // Unless another has taken its place.
+  if (index_.get() == &settling) index_ = settling.index();
+  spdlog::info("collection '{}': {} vectors that lay beside its index are in it after {:.2f} s",
+               name_, count, Seconds(watch));
+}
+
+void CollectionIndex::EndSettling() {
+  WriteLock lock(settler_mutex_);
+  stop_settling_ = true;
+  if (settler_.joinable()) settler_.join();
+}
+
 void CollectionIndex::Retire() {
   {
     WriteLock lock(checkpoint_mutex_);
     is_retired_ = true;
   }
+  EndSettling();
   CancelRebuild();
 }
 

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "index/settling_index.h"
 #include "index/vector_index.h"
 #include "server/engine/applied_sequence.h"
 #include "server/engine/mutex.h"
@@ -38,7 +39,8 @@ struct RebuildProgress {
 // files again and again. Another index can take its place while searches and changes go on: of
 // another kind when somebody wants it, of the same when vectors have drifted away from what the
 // scale of its codes was learnt from, and in the place of a scan, which serves while many vectors
-// are being built into a graph anew.
+// are being built into a graph anew. Where only the changes after a checkpoint are many, they are
+// scanned beside the index until they are in it.
 //
 // Thread safety: all methods may be called together; Load once, before changes.
 class CollectionIndex {
@@ -46,6 +48,9 @@ class CollectionIndex {
   struct Options {
     // What takes longer to build than one likes to wait is built while a scan serves.
     uint64_t built_before_serving_max = 10'000;
+    // More changes than these, which came after the last checkpoint, are made again while a scan of
+    // them serves beside the index.
+    uint64_t replayed_before_serving_max = 2'000;
     // Asked again and again while an index is being built beside another; an error ends that.
     std::function<absl::Status()> check_memory;
   };
@@ -113,9 +118,17 @@ class CollectionIndex {
   CollectionIndex(std::string name, uint32_t collection_id, const IndexSettings& settings,
                   Store& store, Options options);
 
-  absl::Status Restore(VectorIndex& index, size_t threads, const std::atomic<bool>& stop);
-  absl::Status Replay(VectorIndex& index, std::span<const uint64_t> labels, size_t threads,
+  // Makes a change of a label; an empty vector means that it was removed.
+  using Change = std::function<absl::Status(uint64_t label, std::span<const float> vector)>;
+
+  static Change ChangeOf(VectorIndex& index);
+  static size_t BackgroundThreads();
+  absl::Status Restore(size_t threads, const std::atomic<bool>& stop);
+  absl::Status Replay(const Change& change, std::span<const uint64_t> labels, size_t threads,
                       const std::atomic<bool>& stop);
+  void BeginSettling(std::shared_ptr<SettlingIndex> settling, uint64_t sequence);
+  void Settle(SettlingIndex& settling);
+  void EndSettling();
   absl::Status Fill(VectorIndex& index, size_t threads, const std::atomic<bool>& stop,
                     std::atomic<uint64_t>& count);
   absl::Status BuildAnew(size_t threads, const std::atomic<bool>& stop);
@@ -154,10 +167,16 @@ class CollectionIndex {
   std::atomic<bool> cancel_rebuild_{false};
   std::atomic<uint64_t> rebuilt_count_{0};
 
+  Mutex settler_mutex_;
+  std::thread settler_ ABSL_GUARDED_BY(settler_mutex_);
+  std::atomic<bool> stop_settling_{false};
+
   mutable Mutex checkpoint_mutex_;
   bool is_retired_ ABSL_GUARDED_BY(checkpoint_mutex_) = false;
   // What a rebuild still has to make again is not forgotten.
   std::optional<uint64_t> changes_needed_after_ ABSL_GUARDED_BY(checkpoint_mutex_);
+  // Nor what lies beside the index.
+  std::optional<uint64_t> unsettled_after_ ABSL_GUARDED_BY(checkpoint_mutex_);
   // How many changes had begun before the last checkpoint; none: there has been none.
   std::optional<uint64_t> checkpointed_changes_ ABSL_GUARDED_BY(checkpoint_mutex_);
 };

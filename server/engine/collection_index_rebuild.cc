@@ -25,10 +25,12 @@ constexpr size_t kOpenSliceEveryMax = 64;
 constexpr uint64_t kSampleBlocks = 256;
 constexpr uint64_t kSampleBlockLabels = 32;
 
-// Half of the cores: searches and writes go on meanwhile.
-size_t RebuildThreads() { return std::max<size_t>(1, std::thread::hardware_concurrency() / 2); }
-
 }  // namespace
+
+// Half of the cores: searches and writes go on meanwhile.
+size_t CollectionIndex::BackgroundThreads() {
+  return std::max<size_t>(1, std::thread::hardware_concurrency() / 2);
+}
 
 IndexKind CollectionIndex::kind() const { return build().kind; }
 
@@ -83,6 +85,8 @@ void CollectionIndex::BeginRebuild(const IndexKind& kind, std::function<absl::St
 void CollectionIndex::RunRebuild(const Build& build, const std::function<absl::Status()>& commit) {
   const Stopwatch watch;
   const absl::Status exchanged = BuildAndExchange(build, commit);
+  // What the old index has beside it, the new one has.
+  if (exchanged.ok()) EndSettling();
   const double seconds = std::chrono::duration<double>(watch.Elapsed()).count();
   {
     WriteLock lock(checkpoint_mutex_);
@@ -153,7 +157,7 @@ absl::Status CollectionIndex::BuildAndExchange(const Build& build,
   if (!made.ok()) return made.status();
   std::shared_ptr<VectorIndex> index = *std::move(made);
   if (absl::Status s = LearnScale(*index); !s.ok()) return s;
-  const absl::Status filled = Fill(*index, RebuildThreads(), cancel_rebuild_, rebuilt_count_);
+  const absl::Status filled = Fill(*index, BackgroundThreads(), cancel_rebuild_, rebuilt_count_);
   if (!filled.ok()) return filled;
   if (absl::Status s = CatchUp(*index, sequence); !s.ok()) return s;
   return Exchange(build, std::move(index), sequence, commit);
@@ -184,7 +188,9 @@ absl::Status CollectionIndex::ReplayInSlices(VectorIndex& index, std::span<const
     std::optional<AppliedSequence::Pause> pause;
     if ((first / slice + 1) % open_every != 0) pause.emplace(applied_);
     const auto next = labels.subspan(first, std::min(slice, labels.size() - first));
-    if (absl::Status s = Replay(index, next, RebuildThreads(), cancel_rebuild_); !s.ok()) return s;
+    if (absl::Status s = Replay(ChangeOf(index), next, BackgroundThreads(), cancel_rebuild_);
+        !s.ok())
+      return s;
     if (cancel_rebuild_) return absl::CancelledError("cancelled");
   }
   return absl::OkStatus();
@@ -198,7 +204,8 @@ absl::Status CollectionIndex::Exchange(const Build& build, std::shared_ptr<Vecto
   const AppliedSequence::Pause pause(applied_);
   const auto labels = store_.ChangedSince(collection_id_, sequence);
   if (!labels.ok()) return labels.status();
-  if (absl::Status s = Replay(*index, *labels, RebuildThreads(), cancel_rebuild_); !s.ok()) {
+  if (absl::Status s = Replay(ChangeOf(*index), *labels, BackgroundThreads(), cancel_rebuild_);
+      !s.ok()) {
     return s;
   }
   if (cancel_rebuild_) return absl::CancelledError("cancelled");
@@ -211,6 +218,7 @@ absl::Status CollectionIndex::Exchange(const Build& build, std::shared_ptr<Vecto
   if (absl::Status s = commit(); !s.ok()) return s;
   KillPoint("rebuild.after-commit");
   checkpointed_changes_.reset();
+  unsettled_after_.reset();
   WriteLock lock(mutex_);
   index_ = std::move(index);
   build_ = build;

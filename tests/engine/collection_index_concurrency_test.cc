@@ -52,6 +52,40 @@ TEST_F(CollectionIndexConcurrencyTest, ChangesDuringARebuildAreInTheNewIndex) {
   ExpectIndexIsTheStore(7);
 }
 
+TEST_F(CollectionIndexConcurrencyTest, ChangesAndSearchesBesideWhatSettlesMissNothing) {
+  Put(0, kDocuments);
+  ExpectCheckpoint();
+  Put(kDocuments, kDocuments + 2'000);
+  options_.replayed_before_serving_max = 100;
+  Restart();
+  std::atomic<bool> writing{true};
+  std::atomic<size_t> unseen{0};
+  // Nobody changes the first thousand of them.
+  std::thread searcher([&, vectors = vectors_, labels = labels_] {
+    for (size_t step = 0; writing; ++step) {
+      const size_t number = kDocuments + step % 1'000;
+      const auto answer = index_->Get()->Search(vectors.at(number), {.k = 1, .exact = true});
+      if (!answer.ok() || answer->neighbors.front().label != labels.at(number)) ++unseen;
+    }
+  });
+  for (int change = 0; change < 400; ++change) {
+    const size_t number =
+        change % 2 == 0 ? random_() % kDocuments : kDocuments + 1'000 + static_cast<size_t>(change);
+    if (change % 5 == 0 && vectors_.contains(number)) {
+      Remove(number);
+    } else {
+      Put(number, number + 1);
+    }
+  }
+  writing = false;
+  searcher.join();
+  EXPECT_EQ(unseen, 0u);
+  AwaitSettled();
+  ExpectIndexIsTheStore(7);
+  Restart();
+  ExpectIndexIsTheStore(7);
+}
+
 // Writes to a scan cost next to nothing, those to a graph a search each: the rebuild is behind for
 // as long as nobody slows the writers.
 TEST_F(CollectionIndexConcurrencyTest, ARebuildEndsBesideWritersThatAreFasterThanIt) {

@@ -137,6 +137,13 @@ class CollectionIndexFixture : public ::testing::Test {
     EXPECT_TRUE(report->is_kept);
   }
 
+  // Until nothing lies beside the index any more, and it is written to its files.
+  void AwaitSettled() const {
+    while (!index_->WriteCheckpoint()->is_kept) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
   // Begins to build an index of another kind, which is then what a restart opens.
   void BeginRebuild(const IndexKind& kind) {
     index_->Rebuild(kind, [this, kind] {

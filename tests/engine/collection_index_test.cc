@@ -12,7 +12,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using CollectionIndexTest = CollectionIndexFixture;
+class CollectionIndexTest : public CollectionIndexFixture {
+ protected:
+  void ChangeAndRestartAtRandom() {
+    Put(0, kDocuments);
+    for (int round = 0; round < 25; ++round) {
+      SCOPED_TRACE(round);
+      for (int change = 0; change < 30; ++change) {
+        const size_t number = random_() % (kDocuments + 200);
+        if (random_() % 4 == 0 && vectors_.contains(number)) {
+          Remove(number);
+        } else {
+          Put(number, number + 1 + random_() % 5);
+        }
+        if (random_() % 25 == 0) {
+          ASSERT_THAT(index_->WriteCheckpoint(), IsOk());
+        }
+      }
+      if (random_() % 3 == 0) OpenStoreAgain();
+      Restart();
+      ExpectIndexIsTheStore(97);
+    }
+    ExpectIndexIsTheStore();
+  }
+};
 
 TEST_F(CollectionIndexTest, ARestartTakesUpTheFilesAndMakesLaterChangesAgain) {
   Put(0, kDocuments);
@@ -131,23 +154,81 @@ TEST_F(CollectionIndexTest, AChangeUnderWayIsNotCovered) {
 }
 
 TEST_F(CollectionIndexTest, RandomChangesCheckpointsAndRestartsKeepIndexAndStoreTheSame) {
+  ChangeAndRestartAtRandom();
+}
+
+TEST_F(CollectionIndexTest, ManyLaterChangesServeBesideTheIndexUntilTheyAreInIt) {
   Put(0, kDocuments);
-  for (int round = 0; round < 25; ++round) {
-    SCOPED_TRACE(round);
-    for (int change = 0; change < 30; ++change) {
-      const size_t number = random_() % (kDocuments + 200);
-      if (random_() % 4 == 0 && vectors_.contains(number)) {
-        Remove(number);
-      } else {
-        Put(number, number + 1 + random_() % 5);
-      }
-      if (random_() % 25 == 0) ExpectCheckpoint();
-    }
-    if (random_() % 3 == 0) OpenStoreAgain();
+  ExpectCheckpoint();
+  Put(kDocuments, kDocuments + 3'000);
+  Put(0, 100);
+  for (size_t number = 100; number < 120; ++number) Remove(number);
+  options_.replayed_before_serving_max = 100;
+  Restart();
+  EXPECT_TRUE(IsFromFiles());
+  EXPECT_GT(index_->Get()->Statistics().waiting_count, 0u);
+  ExpectIndexIsTheStore(97);
+  Put(50, 150);
+  Put(kDocuments + 2'900, kDocuments + 3'100);
+  Remove(200);
+  Remove(kDocuments + 2'000);
+  AwaitSettled();
+  EXPECT_EQ(index_->Get()->Statistics().waiting_count, 0u);
+  ExpectIndexIsTheStore(7);
+  Restart();
+  EXPECT_TRUE(IsFromFiles());
+  EXPECT_EQ(index_->Get()->Statistics().waiting_count, 0u);
+  ExpectIndexIsTheStore(7);
+}
+
+TEST_F(CollectionIndexTest, WhatStillLiesBesideTheIndexIsNotForgotten) {
+  Put(0, kDocuments);
+  ExpectCheckpoint();
+  Put(kDocuments, kDocuments + 3'000);
+  options_.replayed_before_serving_max = 100;
+  for (int time = 0; time < 4; ++time) {
     Restart();
-    ExpectIndexIsTheStore(97);
+    Put(0, 5);
+    ASSERT_THAT(index_->WriteCheckpoint(), IsOk());
   }
-  ExpectIndexIsTheStore();
+  EXPECT_TRUE(IsFromFiles());
+  ExpectIndexIsTheStore(7);
+}
+
+TEST_F(CollectionIndexTest, RandomChangesAndRestartsBesideWhatSettlesKeepIndexAndStoreTheSame) {
+  options_.replayed_before_serving_max = 5;
+  ChangeAndRestartAtRandom();
+}
+
+TEST_F(CollectionIndexTest, AnotherKindTakesThePlaceOfAnIndexThatSettles) {
+  Put(0, kDocuments);
+  ExpectCheckpoint();
+  Put(kDocuments, kDocuments + 3'000);
+  options_.replayed_before_serving_max = 100;
+  Restart();
+  BeginRebuild({.codes = CodeFormat::kSq4});
+  Put(0, 20);
+  AwaitRebuild();
+  EXPECT_EQ(index_->rebuild_failure(), "");
+  EXPECT_EQ(index_->kind().codes, CodeFormat::kSq4);
+  ExpectIndexIsTheStore(7);
+  AwaitSettled();
+  Put(0, 20);
+  Restart();
+  ExpectIndexIsTheStore(7);
+}
+
+TEST_F(CollectionIndexTest, AfterRetireNothingSettles) {
+  Put(0, kDocuments);
+  ExpectCheckpoint();
+  Put(kDocuments, kDocuments + 3'000);
+  options_.replayed_before_serving_max = 100;
+  Restart();
+  index_->Retire();
+  const size_t waiting = index_->Get()->Statistics().waiting_count;
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(index_->Get()->Statistics().waiting_count, waiting);
+  ExpectIndexIsTheStore(97);
 }
 
 TEST_F(CollectionIndexTest, EveryKindTakesThePlaceOfEveryOther) {

@@ -1,13 +1,54 @@
 #include "tests/index/index_engines.h"
 
+#include <atomic>
+#include <utility>
+
 #include "index/auto_index.h"
 #include "index/distance.h"
 #include "index/flat_index.h"
 #include "index/hnsw_index.h"
 #include "index/hnswlib_index.h"
+#include "index/settling_index.h"
 #include "tests/index/seeded_vectors.h"
 
 namespace simile {
+
+namespace {
+
+// Every other vector waits, and what waits is settled again and again.
+class HalfSettledIndex final : public VectorIndex {
+ public:
+  explicit HalfSettledIndex(std::shared_ptr<VectorIndex> index) : settling_(std::move(index)) {}
+
+  absl::Status Upsert(uint64_t label, std::span<const float> vector) override {
+    constexpr uint64_t kSettledEvery = 64;
+    const uint64_t change = changes_.fetch_add(1);
+    if (change % kSettledEvery == kSettledEvery - 1) {
+      const std::atomic<bool> stop{false};
+      if (absl::Status s = settling_.Settle(1, stop); !s.ok()) return s;
+    }
+    const bool waits = change % 2 == 0 && !vector.empty();
+    return waits ? settling_.Defer(label, vector) : settling_.Upsert(label, vector);
+  }
+  bool Remove(uint64_t label) override { return settling_.Remove(label); }
+  absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
+                                      const SearchOptions& options) const override {
+    return settling_.Search(query, options);
+  }
+  std::vector<absl::StatusOr<SearchAnswer>> SearchBatch(
+      std::span<const BatchQuery> queries) const override {
+    return settling_.SearchBatch(queries);
+  }
+  size_t dimension() const override { return settling_.dimension(); }
+  Metric metric() const override { return settling_.metric(); }
+  IndexStatistics Statistics() const override { return settling_.Statistics(); }
+
+ private:
+  SettlingIndex settling_;
+  std::atomic<uint64_t> changes_{0};
+};
+
+}  // namespace
 
 std::unique_ptr<VectorIndex> NewHnswIndex(IndexSettings settings, CodeFormat codes) {
   settings.codes = codes;
@@ -38,8 +79,12 @@ const std::vector<IndexMaker>& AllIndexMakers() {
        [](const IndexSettings& settings) { return NewHnswIndex(settings, CodeFormat::kSq4); }},
       {"HnswFloat32",
        [](const IndexSettings& settings) { return NewHnswIndex(settings, CodeFormat::kFloat32); }},
-      {"Changing", [](const IndexSettings& settings) -> Made {
+      {"Changing",
+       [](const IndexSettings& settings) -> Made {
          return std::make_unique<AutoIndex>(settings, 40);
+       }},
+      {"Settling", [](const IndexSettings& settings) -> Made {
+         return std::make_unique<HalfSettledIndex>(NewHnswIndex(settings, CodeFormat::kSq8));
        }}};
   return makers;
 }

@@ -15,8 +15,9 @@ struct IndexMaker {
   std::unique_ptr<VectorIndex> (*make)(const IndexSettings& settings);
 };
 
-// The scan, hnswlib's graph, ours over each kind of codes from the first vector on, and one that
-// changes from scan to graph at forty vectors.
+// The scan, hnswlib's graph, ours over each kind of codes from the first vector on, one that
+// changes from scan to graph at forty vectors, and one of whose vectors every other waits for a
+// while.
 const std::vector<IndexMaker>& AllIndexMakers();
 
 // Our graph over those codes, its scale learnt from vectors like those of SeededVectors.

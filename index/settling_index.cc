@@ -1,0 +1,113 @@
+#include "index/settling_index.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "base/in_parallel.h"
+
+namespace simile {
+
+using index_internal::MutexLock;
+
+namespace {
+
+// Labels that a thread takes at a time.
+constexpr size_t kSettledTogether = 16;
+
+// Adds what a scan of waiting vectors has found. A label that is being moved is in both.
+void Merge(SearchAnswer waiting, size_t k, SearchAnswer& answer) {
+  std::vector<Neighbor>& all = answer.neighbors;
+  all.insert(all.end(), waiting.neighbors.begin(), waiting.neighbors.end());
+  std::ranges::sort(all, {},
+                    [](const Neighbor& one) { return std::pair(one.distance, one.label); });
+  absl::flat_hash_set<uint64_t> seen;
+  std::erase_if(all, [&seen](const Neighbor& one) { return !seen.insert(one.label).second; });
+  if (all.size() > k) all.resize(k);
+  answer.complete = answer.complete && waiting.complete;
+  answer.work.vectors_compared += waiting.estimate.candidates;
+  answer.estimate.candidates += waiting.estimate.candidates;
+  answer.estimate.vectors += waiting.estimate.vectors;
+}
+
+}  // namespace
+
+SettlingIndex::SettlingIndex(std::shared_ptr<VectorIndex> index)
+    : index_(std::move(index)), waiting_(index_->metric(), index_->dimension()) {}
+
+absl::Status SettlingIndex::Defer(uint64_t label, std::span<const float> vector) {
+  const MutexLock lock(StripeOf(label));
+  if (vector.empty()) {
+    waiting_.Remove(label);
+  } else if (absl::Status s = waiting_.Upsert(label, vector); !s.ok()) {
+    return s;
+  }
+  index_->Remove(label);
+  return absl::OkStatus();
+}
+
+absl::Status SettlingIndex::SettleOne(uint64_t label) {
+  const MutexLock lock(StripeOf(label));
+  const std::vector<float> vector = waiting_.Vector(label);
+  if (vector.empty()) return absl::OkStatus();  // Changed meanwhile.
+  // First into the one, then out of the other: a search that looks meanwhile finds it.
+  if (absl::Status s = index_->Upsert(label, vector); !s.ok()) return s;
+  waiting_.Remove(label);
+  return absl::OkStatus();
+}
+
+absl::Status SettlingIndex::Settle(size_t threads, const std::atomic<bool>& stop) {
+  const std::vector<uint64_t> labels = waiting_.Labels();
+  const uint64_t blocks = (labels.size() + kSettledTogether - 1) / kSettledTogether;
+  return InParallel(blocks, threads, &stop, [&](uint64_t block) {
+    const size_t first = block * kSettledTogether;
+    const size_t end = std::min(first + kSettledTogether, labels.size());
+    for (size_t at = first; at < end; ++at) {
+      if (absl::Status s = SettleOne(labels[at]); !s.ok()) return s;
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status SettlingIndex::Upsert(uint64_t label, std::span<const float> vector) {
+  const MutexLock lock(StripeOf(label));
+  if (absl::Status s = index_->Upsert(label, vector); !s.ok()) return s;
+  waiting_.Remove(label);
+  return absl::OkStatus();
+}
+
+bool SettlingIndex::Remove(uint64_t label) {
+  const MutexLock lock(StripeOf(label));
+  const bool has_waited = waiting_.Remove(label);
+  return index_->Remove(label) || has_waited;
+}
+
+absl::StatusOr<SearchAnswer> SettlingIndex::Search(std::span<const float> query,
+                                                   const SearchOptions& options) const {
+  const BatchQuery one{.vector = query, .options = options};
+  return std::move(SearchBatch({&one, 1}).front());
+}
+
+std::vector<absl::StatusOr<SearchAnswer>> SettlingIndex::SearchBatch(
+    std::span<const BatchQuery> queries) const {
+  // What waits comes first: what is moved meanwhile is then found in the index.
+  std::vector<absl::StatusOr<SearchAnswer>> waiting = waiting_.SearchBatch(queries);
+  std::vector<absl::StatusOr<SearchAnswer>> answers = index_->SearchBatch(queries);
+  for (size_t at = 0; at < queries.size(); ++at) {
+    if (!answers[at].ok() || !waiting[at].ok()) continue;
+    Merge(*std::move(waiting[at]), queries[at].options.k, *answers[at]);
+  }
+  return answers;
+}
+
+IndexStatistics SettlingIndex::Statistics() const {
+  IndexStatistics statistics = index_->Statistics();
+  const IndexStatistics waiting = waiting_.Statistics();
+  statistics.vector_count += waiting.vector_count;
+  statistics.waiting_count = waiting.vector_count;
+  statistics.memory.vectors += waiting.memory.vectors;
+  statistics.memory.labels += waiting.memory.labels;
+  return statistics;
+}
+
+}  // namespace simile
