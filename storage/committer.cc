@@ -35,18 +35,21 @@ Committer::Committer(const DatabaseFiles& files, Catalog& catalog, FreeSpaceGuar
 
 absl::StatusOr<CommitResult> Committer::Write(const WriteRequest& request) {
   Waiting own{.request = request};
-  Group group;
+  bool leads = false;
   {
     MutexLock lock(queue_mutex_);
     waiting_.push_back(&own);
-    while (!own.done && waiting_.front() != &own) own.turn.wait(queue_mutex_);
-    if (own.done) return std::move(own.result);
+    leads = waiting_.front() == &own;
+  }
+  if (!leads && own.turn.Await() == WriterTurn::Kind::kDone) return std::move(own.result);
+  Group group;
+  {
+    MutexLock lock(queue_mutex_);
     group = NextGroup();
   }
   Commit(group);
   KillPoint("commit.before-answer");
-  MutexLock lock(queue_mutex_);
-  EndGroup(group);
+  EndGroup(group, own);
   return std::move(own.result);
 }
 
@@ -62,15 +65,18 @@ Committer::Group Committer::NextGroup() const {
   return group;
 }
 
-void Committer::EndGroup(const Group& group) {
-  // A writer that is told it is done may go, and its place on the stack with it, as soon as this
-  // lock is released: all is said before.
-  for (Waiting* waiting : group) {
-    waiting_.pop_front();
-    waiting->done = true;
-    waiting->turn.notify_one();
+void Committer::EndGroup(const Group& group, const Waiting& own) {
+  Waiting* next = nullptr;
+  {
+    MutexLock lock(queue_mutex_);
+    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(group.size()));
+    if (!waiting_.empty()) next = waiting_.front();
   }
-  if (!waiting_.empty()) waiting_.front()->turn.notify_one();
+  // First, so that the next group is written while this one is told.
+  if (next != nullptr) next->turn.Give(WriterTurn::Kind::kLead);
+  for (Waiting* waiting : group) {
+    if (waiting != &own) waiting->turn.Give(WriterTurn::Kind::kDone);
+  }
 }
 
 void Committer::Commit(const Group& group) {

@@ -2,7 +2,6 @@
 #define SIMILE_STORAGE_COMMITTER_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <span>
@@ -17,6 +16,7 @@
 #include "storage/free_space_guard.h"
 #include "storage/mutex.h"
 #include "storage/write.h"
+#include "storage/writer_turn.h"
 
 namespace simile {
 
@@ -48,13 +48,12 @@ class Committer {
   struct Waiting {
     const WriteRequest& request;
     absl::StatusOr<CommitResult> result = absl::UnknownError("");
-    bool done = false;
-    std::condition_variable_any turn;  // Done, or first in the queue.
+    WriterTurn turn;
   };
   using Group = std::vector<Waiting*>;
 
   Group NextGroup() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_);
-  void EndGroup(const Group& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_);
+  void EndGroup(const Group& group, const Waiting& own);
   void Commit(const Group& group);
   absl::Status CheckSpace(const WriteRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void PutDropped(uint32_t collection_id, rocksdb::WriteBatch& batch);
@@ -71,7 +70,7 @@ class Committer {
   storage_internal::Mutex write_mutex_;
   FreeSpaceGuard guard_ ABSL_GUARDED_BY(write_mutex_);
   rocksdb::WriteBatch buffer_ ABSL_GUARDED_BY(write_mutex_);  // Of commits, one after the other.
-  std::string failure_ ABSL_GUARDED_BY(write_mutex_);  // Why, when it was here.
+  std::string failure_ ABSL_GUARDED_BY(write_mutex_);         // Why, when it was here.
 
   storage_internal::Mutex queue_mutex_;
   std::deque<Waiting*> waiting_ ABSL_GUARDED_BY(queue_mutex_);  // The first one leads.
