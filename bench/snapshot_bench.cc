@@ -1,9 +1,11 @@
 // What snapshots of a running server cost those who write meanwhile, and how long they take.
 //   snapshot_bench COLLECTION [--server ADDRESS:PORT] [--seconds 10] [--snapshots 5] [--restore]
+//                  [--beside N]
 // Clients put one document with a vector after the other, each fsynced, into a collection that is
 // there already (vector_server_bench makes one): first alone, then beside snapshots taken one after
 // the other. The pause is the longest time in which nobody was acknowledged. Then a snapshot is
 // verified, and with --restore its collection restored under another name, and both are deleted.
+// With --beside that many small collections are made first and deleted at the end.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -34,6 +36,7 @@ struct Options {
   size_t snapshots = 5;
   double seconds = 10;
   bool restore = false;
+  size_t beside = 0;  // Small collections.
 };
 
 double MillisecondsBetween(Clock::time_point begin, Clock::time_point end) {
@@ -139,19 +142,43 @@ absl::Status Restore(Client& client, const Options& options) {
   return client.DeleteCollection(request.as_collection());
 }
 
-absl::Status Run(const Options& options) {
-  Client client({.server = options.server, .timeout = std::chrono::minutes(4)});
-  const auto collection = client.GetCollection(options.collection);
-  if (!collection.ok()) return collection.status();
-  fmt::print("{} documents of {} components, {} writers\n", collection->document_count(),
-             collection->dimension(), options.writers);
+std::string NameBeside(size_t number) { return fmt::format("snapshot_bench-beside-{}", number); }
+
+absl::Status MakeBeside(Client& client, const Options& options) {
+  constexpr size_t kDocuments = 20, kDimension = 8;
+  for (size_t number = 0; number < options.beside; ++number) {
+    v1::CreateCollectionRequest made;
+    made.set_name(NameBeside(number));
+    made.set_dimension(kDimension);
+    if (absl::Status s = client.CreateCollection(made).status(); !s.ok()) return s;
+    v1::UpsertDocumentsRequest request;
+    request.set_collection(made.name());
+    for (size_t id = 0; id < kDocuments; ++id) {
+      v1::Document& document = *request.add_documents();
+      document.set_id(fmt::format("{}", id));
+      auto& components = *document.mutable_vector()->mutable_floats()->mutable_values();
+      for (size_t at = 0; at < kDimension; ++at) components.Add(static_cast<float>(id * at + 1));
+    }
+    if (absl::Status s = client.UpsertDocuments(request).status(); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DeleteBeside(Client& client, const Options& options) {
+  for (size_t number = 0; number < options.beside; ++number) {
+    if (absl::Status s = client.DeleteCollection(NameBeside(number)); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Measure(Client& client, const Options& options, uint32_t dimension) {
   {
-    Writers writers(options, collection->dimension());
+    Writers writers(options, dimension);
     std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds));
     writers.EndAndPrint("alone");
   }
   {
-    Writers writers(options, collection->dimension());
+    Writers writers(options, dimension);
     const absl::Status taken = TakeSnapshots(client, options.snapshots);
     writers.EndAndPrint("beside snapshots");
     if (!taken.ok()) return taken;
@@ -162,6 +189,20 @@ absl::Status Run(const Options& options) {
   absl::Status ended = PrintTime("verify", [&] { return Verify(client); });
   if (ended.ok() && options.restore) ended = Restore(client, options);
   ended.Update(client.DeleteSnapshot(kSnapshot));
+  return ended;
+}
+
+absl::Status Run(const Options& options) {
+  Client client({.server = options.server, .timeout = std::chrono::minutes(4)});
+  const auto collection = client.GetCollection(options.collection);
+  if (!collection.ok()) return collection.status();
+  fmt::print("{} documents of {} components, {} writers\n", collection->document_count(),
+             collection->dimension(), options.writers);
+  if (options.beside == 0) return Measure(client, options, collection->dimension());
+  const std::string others = fmt::format("{} small collections", options.beside);
+  absl::Status ended = PrintTime("making " + others, [&] { return MakeBeside(client, options); });
+  if (ended.ok()) ended = Measure(client, options, collection->dimension());
+  ended.Update(PrintTime("deleting " + others, [&] { return DeleteBeside(client, options); }));
   return ended;
 }
 
@@ -176,6 +217,7 @@ int main(int argc, char** argv) {
   app.add_option("--writers", options.writers, "clients that write")->check(CLI::PositiveNumber);
   app.add_option("--snapshots", options.snapshots, "taken while they write");
   app.add_option("--seconds", options.seconds, "that they write alone");
+  app.add_option("--beside", options.beside, "small collections that are there too");
   app.add_flag("--restore", options.restore, "restore the collection under another name");
   CLI11_PARSE(app, argc, argv);
   if (absl::Status s = simile::Run(options); !s.ok()) {

@@ -2,6 +2,7 @@
 // turns on the same disk: what labels, counters, the log of changes and the one committer cost, or
 // save.
 //   write_bench DIRECTORY [--seconds 3] [--rounds 3] [--dimension 384]
+//               [--only fsync/8/1]
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -35,6 +37,10 @@ struct Load {
   size_t clients;
   size_t batch;  // Documents of one request.
 };
+
+std::string NameOf(const Load& load) {
+  return fmt::format("{}/{}/{}", load.sync ? "fsync" : "os-buffer", load.clients, load.batch);
+}
 
 struct Figures {
   double documents_per_second = 0;
@@ -92,13 +98,7 @@ class WriteBench {
         {.name = "docs", .dimension = static_cast<uint32_t>(vector_.size())});
     if (!collection.ok()) return collection.status();
     return Measure(load, seconds_, [&](uint64_t first) {
-      WriteRequest request{.collection_id = collection->id,
-                           .durability = load.sync ? Durability::kFsync : Durability::kOsBuffer};
-      for (uint64_t number = first; number < first + load.batch; ++number) {
-        request.operations.emplace_back(
-            PutOperation{.id = std::to_string(number), .text = text_, .vector = vector_});
-      }
-      return (*store)->Write(std::move(request)).status();
+      return (*store)->Write(RequestOf(load, collection->id, first)).status();
     });
   }
 
@@ -107,12 +107,13 @@ class WriteBench {
     if (!files.ok()) return files.status();
     return Measure(load, seconds_, [&](uint64_t first) {
       rocksdb::WriteBatch batch;
-      for (uint64_t number = first; number < first + load.batch; ++number) {
-        const std::string id = std::to_string(number);
-        const std::string key = LabelKey(1, number + 1);
-        batch.Put((*files)->ids(), IdKey(1, id), EncodeLabel(number + 1));
-        batch.Put((*files)->documents(), key, EncodeDocument({.id = id, .text = text_}));
-        batch.Put((*files)->vectors(), key, EncodeVector(vector_));
+      uint64_t label = first;
+      for (const WriteOperation& operation : RequestOf(load, 1, first).operations) {
+        const auto& put = std::get<PutOperation>(operation);
+        const std::string key = LabelKey(1, ++label);
+        batch.Put((*files)->ids(), IdKey(1, put.id), EncodeLabel(label));
+        batch.Put((*files)->documents(), key, EncodeDocument({.id = put.id, .text = put.text}));
+        batch.Put((*files)->vectors(), key, EncodeVector(*put.vector));
       }
       rocksdb::WriteOptions options;
       options.sync = load.sync;
@@ -121,6 +122,17 @@ class WriteBench {
   }
 
  private:
+  // What both are given: documents from number `first` on.
+  WriteRequest RequestOf(const Load& load, uint32_t collection_id, uint64_t first) const {
+    WriteRequest request{.collection_id = collection_id,
+                         .durability = load.sync ? Durability::kFsync : Durability::kOsBuffer};
+    for (uint64_t number = first; number < first + load.batch; ++number) {
+      request.operations.emplace_back(
+          PutOperation{.id = std::to_string(number), .text = text_, .vector = vector_});
+    }
+    return request;
+  }
+
   std::string Fresh(const std::string& name) const {
     const std::string path = directory_ + "/" + name;
     std::filesystem::remove_all(path);
@@ -171,6 +183,8 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", seconds, "of each turn");
   app.add_option("--rounds", rounds, "turns of each");
   app.add_option("--dimension", dimension, "of the vectors");
+  std::string only;
+  app.add_option("--only", only, "one row: DURABILITY/CLIENTS/BATCH, as fsync/8/1");
   CLI11_PARSE(app, argc, argv);
   std::filesystem::create_directories(directory);
   simile::WriteBench bench(directory, seconds, dimension);
@@ -179,8 +193,9 @@ int main(int argc, char** argv) {
   for (const bool sync : {true, false}) {
     for (const auto& [clients, batch] :
          {std::pair<size_t, size_t>{1, 1}, {8, 1}, {64, 1}, {1, 256}, {8, 256}}) {
-      const absl::Status compared =
-          simile::Compare(bench, {.sync = sync, .clients = clients, .batch = batch}, rounds);
+      const simile::Load load{.sync = sync, .clients = clients, .batch = batch};
+      if (!only.empty() && only != simile::NameOf(load)) continue;
+      const absl::Status compared = simile::Compare(bench, load, rounds);
       if (compared.ok()) continue;
       std::cerr << "write_bench: " << compared.ToString() << "\n";
       return 1;

@@ -37,7 +37,9 @@ absl::StatusOr<CommitResult> CommitBatch::Add(const WriteRequest& request) {
   const StoreStateRecord state_before = state_;
   batch_.SetSavePoint();
   replaced_.clear();
+  replaced_.reserve(request.operations.size());
   CommitResult result{.sequence = ++state_.last_sequence, .durability = request.durability};
+  result.operations.reserve(request.operations.size());
   absl::Status failure;
   for (const WriteOperation& operation : request.operations) {
     auto applied = std::visit(
@@ -66,6 +68,7 @@ absl::StatusOr<CommitResult> CommitBatch::Add(const WriteRequest& request) {
 
 void CommitBatch::PutChanges(const WriteRequest& request, const CommitResult& result) {
   std::vector<uint64_t> labels;
+  labels.reserve(result.operations.size());
   for (size_t at = 0; at < result.operations.size(); ++at) {
     if (result.operations[at].effect == OperationResult::Effect::kNotFound) continue;
     const auto* put = std::get_if<PutOperation>(&request.operations[at]);
@@ -80,17 +83,18 @@ void CommitBatch::PutChanges(const WriteRequest& request, const CommitResult& re
 void CommitBatch::Undo() {
   batch_.RollbackToSavePoint();
   for (auto at = replaced_.rbegin(); at != replaced_.rend(); ++at) {
+    const auto entry = pending_.find(at->first->first);
     if (at->second.has_value()) {
-      pending_[at->first] = *at->second;
+      entry->second = *at->second;
     } else {
-      pending_.erase(at->first);
+      pending_.erase(entry);
     }
   }
 }
 
 void CommitBatch::SetPending(std::string id_key, const Pending& pending) {
-  const auto [at, is_new] = pending_.try_emplace(id_key, pending);
-  replaced_.emplace_back(std::move(id_key), is_new ? std::nullopt : std::optional(at->second));
+  const auto [at, is_new] = pending_.try_emplace(std::move(id_key), pending);
+  replaced_.emplace_back(&*at, is_new ? std::nullopt : std::optional(at->second));
   at->second = pending;
 }
 

@@ -48,6 +48,8 @@ class CommitBatch {
     bool truncated = false;
   };
 
+  using PendingById = std::unordered_map<std::string, Pending>;  // By the key of the id.
+
   absl::StatusOr<OperationResult> Apply(uint32_t collection_id, const PutOperation& put);
   absl::StatusOr<OperationResult> Apply(uint32_t collection_id, const RemoveOperation& remove);
 
@@ -69,12 +71,12 @@ class CommitBatch {
   const DatabaseFiles& files_;
   const Catalog& catalog_;
   rocksdb::WriteBatch& batch_;
-  std::unordered_map<std::string, Pending> pending_;       // By the key of the id.
+  PendingById pending_;
   std::map<uint32_t, CollectionCountersRecord> counters_;  // Of the collections touched.
   StoreStateRecord state_;
 
-  // Of the request that is being added: what pending_ held before, oldest first.
-  std::vector<std::pair<std::string, std::optional<Pending>>> replaced_;
+  // Of the request that is being added: what its entries of pending_ held before, oldest first.
+  std::vector<std::pair<const PendingById::value_type*, std::optional<Pending>>> replaced_;
 };
 
 }  // namespace simile

@@ -3,6 +3,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/sst_partitioner.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -20,6 +21,9 @@ namespace simile {
 namespace {
 
 constexpr double kBloomBitsPerKey = 10;
+// Of what a memtable of ids may take: about ten bits for each, so that an id that is new is nearly
+// always seen to be so without a search.
+constexpr double kIdsBloomShare = 0.02;
 constexpr int kOpenFilesMax = 512;
 constexpr uint64_t kLogBytesMax = 512ull << 20;
 constexpr uint64_t kSyncBytes = 1ull << 20;
@@ -97,6 +101,16 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const StoreO
   if (name != "default") {
     family.sst_partitioner_factory =
         rocksdb::NewSstPartitionerFixedPrefixFactory(kCollectionPrefixBytes);
+  }
+  // Every commit puts newer counters and a newer state; without a hint each would be looked for
+  // among all that came before.
+  if (name == "default") {
+    family.memtable_insert_with_hint_prefix_extractor.reset(
+        rocksdb::NewCappedPrefixTransform(CountersKey(0).size()));
+  }
+  if (name == "ids") {
+    family.memtable_prefix_bloom_size_ratio = kIdsBloomShare;
+    family.memtable_whole_key_filtering = true;
   }
   // Floats do not compress, so vectors are not worth the time.
   family.compression =
