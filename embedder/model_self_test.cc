@@ -3,9 +3,8 @@
 #include <cmath>
 #include <cstdint>
 #include <string_view>
-#include <vector>
+#include <utility>
 
-#include "absl/status/statusor.h"
 #include "fmt/format.h"
 
 namespace simile {
@@ -15,7 +14,9 @@ constexpr std::string_view kSentence = "Five quick wizards jump over the lazy do
 constexpr double kFloat32DifferenceMax = 1e-4;
 constexpr double kBfloat16CosineMin = 0.999;
 
-absl::StatusOr<std::vector<float>> VectorOfSentence(const Encoder& encoder) {
+}  // namespace
+
+absl::StatusOr<SentenceVector> EmbedSentence(const Encoder& encoder) {
   const TokenSequence sequence = encoder.tokenizer().Encode(kSentence, encoder.info().tokens_max);
   const std::vector<uint32_t> starts = {0, static_cast<uint32_t>(sequence.ids.size())};
   std::vector<float> vector(encoder.info().dimension);
@@ -23,19 +24,15 @@ absl::StatusOr<std::vector<float>> VectorOfSentence(const Encoder& encoder) {
   const absl::Status status =
       encoder.Run({.ids = sequence.ids, .sequence_start = starts}, *workspace, vector);
   if (!status.ok()) return status;
-  return vector;
+  return SentenceVector{.vector = std::move(vector), .level = encoder.info().instruction_set};
 }
 
-}  // namespace
-
-absl::Status CompareOnSentence(const Encoder& encoder, const Encoder& oracle) {
-  const auto vector = VectorOfSentence(encoder);
-  if (!vector.ok()) return vector.status();
-  const auto expected = VectorOfSentence(oracle);
-  if (!expected.ok()) return expected.status();
+absl::Status CompareOnSentence(const Encoder& encoder, const SentenceVector& expected) {
+  const auto embedded = EmbedSentence(encoder);
+  if (!embedded.ok()) return embedded.status();
   double dot = 0, length = 0, expected_length = 0, difference = 0;
-  for (size_t axis = 0; axis < expected->size(); ++axis) {
-    const double a = (*vector)[axis], b = (*expected)[axis];
+  for (size_t axis = 0; axis < expected.vector.size(); ++axis) {
+    const double a = embedded->vector[axis], b = expected.vector[axis];
     dot += a * b;
     length += a * a;
     expected_length += b * b;
@@ -51,8 +48,7 @@ absl::Status CompareOnSentence(const Encoder& encoder, const Encoder& oracle) {
   return absl::InternalError(fmt::format(
       "model '{}' fails its self-test: at level {} the vector of a sentence differs from the one "
       "at level {} by {:.2g} (cosine {:.6f}); choose another level with --encoder-isa",
-      encoder.info().name, encoder.info().instruction_set, oracle.info().instruction_set,
-      relative_difference, cosine));
+      encoder.info().name, embedded->level, expected.level, relative_difference, cosine));
 }
 
 }  // namespace simile
