@@ -31,6 +31,15 @@ absl::Status FlatIndex::Upsert(uint64_t label, std::span<const float> vector) {
 
 bool FlatIndex::Remove(uint64_t label) {
   WriterLock lock(mutex_);
+  return RemoveLocked(label);
+}
+
+void FlatIndex::RemoveAll(std::span<const uint64_t> labels) {
+  WriterLock lock(mutex_);
+  for (const uint64_t label : labels) RemoveLocked(label);
+}
+
+bool FlatIndex::RemoveLocked(uint64_t label) {
   const auto found = slots_.find(label);
   if (found == slots_.end()) return false;
   const size_t hole = found->second;

@@ -28,6 +28,8 @@ class FlatIndex final : public VectorIndex {
 
   absl::Status Upsert(uint64_t label, std::span<const float> vector) override;
   bool Remove(uint64_t label) override;
+  // Waits once for the searches that are running, not once for each label.
+  void RemoveAll(std::span<const uint64_t> labels);
   absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
                                       const SearchOptions& options) const override;
   std::vector<absl::StatusOr<SearchAnswer>> SearchBatch(
@@ -62,6 +64,7 @@ class FlatIndex final : public VectorIndex {
   };
 
   void ScanTogether(std::span<Scan> scans) const;
+  bool RemoveLocked(uint64_t label) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   float* At(size_t slot) const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return chunks_[slot / kChunkVectors].get() + slot % kChunkVectors * kernel_.dimension();

@@ -12,22 +12,26 @@ using index_internal::MutexLock;
 
 namespace {
 
-// Labels that a thread takes at a time.
-constexpr size_t kSettledTogether = 16;
+// Labels that a thread takes at a time. The scan gives them up together, so that searches without
+// end, which it waits for, hold this up once for all.
+constexpr size_t kSettledTogether = 256;
 
 // Adds what a scan of waiting vectors has found. A label that is being moved is in both.
-void Merge(SearchAnswer waiting, size_t k, SearchAnswer& answer) {
+void Merge(const SearchAnswer& waiting, const SearchOptions& options, SearchAnswer& answer) {
   std::vector<Neighbor>& all = answer.neighbors;
   all.insert(all.end(), waiting.neighbors.begin(), waiting.neighbors.end());
   std::ranges::sort(all, {},
                     [](const Neighbor& one) { return std::pair(one.distance, one.label); });
   absl::flat_hash_set<uint64_t> seen;
   std::erase_if(all, [&seen](const Neighbor& one) { return !seen.insert(one.label).second; });
-  if (all.size() > k) all.resize(k);
+  if (all.size() > options.k) all.resize(options.k);
   answer.complete = answer.complete && waiting.complete;
   answer.work.vectors_compared += waiting.estimate.candidates;
-  answer.estimate.candidates += waiting.estimate.candidates;
   answer.estimate.vectors += waiting.estimate.vectors;
+  answer.estimate.candidates += waiting.estimate.candidates;
+  if (options.filter != nullptr) {
+    answer.estimate.candidates = std::min(answer.estimate.candidates, options.filter->count());
+  }
 }
 
 }  // namespace
@@ -36,23 +40,36 @@ SettlingIndex::SettlingIndex(std::shared_ptr<VectorIndex> index)
     : index_(std::move(index)), waiting_(index_->metric(), index_->dimension()) {}
 
 absl::Status SettlingIndex::Defer(uint64_t label, std::span<const float> vector) {
-  const MutexLock lock(StripeOf(label));
+  Stripe& stripe = StripeOf(label);
+  const MutexLock lock(stripe.mutex);
   if (vector.empty()) {
-    waiting_.Remove(label);
-  } else if (absl::Status s = waiting_.Upsert(label, vector); !s.ok()) {
-    return s;
+    if (stripe.waiting.erase(label) > 0) waiting_.Remove(label);
+  } else {
+    if (absl::Status s = waiting_.Upsert(label, vector); !s.ok()) return s;
+    stripe.waiting.insert(label);
   }
   index_->Remove(label);
   return absl::OkStatus();
 }
 
-absl::Status SettlingIndex::SettleOne(uint64_t label) {
-  const MutexLock lock(StripeOf(label));
-  const std::vector<float> vector = waiting_.Vector(label);
-  if (vector.empty()) return absl::OkStatus();  // Changed meanwhile.
-  // First into the one, then out of the other: a search that looks meanwhile finds it.
-  if (absl::Status s = index_->Upsert(label, vector); !s.ok()) return s;
-  waiting_.Remove(label);
+absl::Status SettlingIndex::PutIntoIndex(uint64_t label) {
+  Stripe& stripe = StripeOf(label);
+  const MutexLock lock(stripe.mutex);
+  if (!stripe.waiting.contains(label)) return absl::OkStatus();  // Changed meanwhile.
+  return index_->Upsert(label, waiting_.Vector(label));
+}
+
+// First into the one, then out of the other: a search that looks meanwhile finds them.
+absl::Status SettlingIndex::SettleBlock(std::span<const uint64_t> labels) {
+  for (const uint64_t label : labels) {
+    if (absl::Status s = PutIntoIndex(label); !s.ok()) return s;
+  }
+  waiting_.RemoveAll(labels);
+  for (const uint64_t label : labels) {
+    Stripe& stripe = StripeOf(label);
+    const MutexLock lock(stripe.mutex);
+    stripe.waiting.erase(label);
+  }
   return absl::OkStatus();
 }
 
@@ -61,24 +78,23 @@ absl::Status SettlingIndex::Settle(size_t threads, const std::atomic<bool>& stop
   const uint64_t blocks = (labels.size() + kSettledTogether - 1) / kSettledTogether;
   return InParallel(blocks, threads, &stop, [&](uint64_t block) {
     const size_t first = block * kSettledTogether;
-    const size_t end = std::min(first + kSettledTogether, labels.size());
-    for (size_t at = first; at < end; ++at) {
-      if (absl::Status s = SettleOne(labels[at]); !s.ok()) return s;
-    }
-    return absl::OkStatus();
+    const size_t count = std::min(kSettledTogether, labels.size() - first);
+    return SettleBlock(std::span(labels).subspan(first, count));
   });
 }
 
 absl::Status SettlingIndex::Upsert(uint64_t label, std::span<const float> vector) {
-  const MutexLock lock(StripeOf(label));
+  Stripe& stripe = StripeOf(label);
+  const MutexLock lock(stripe.mutex);
   if (absl::Status s = index_->Upsert(label, vector); !s.ok()) return s;
-  waiting_.Remove(label);
+  if (stripe.waiting.erase(label) > 0) waiting_.Remove(label);
   return absl::OkStatus();
 }
 
 bool SettlingIndex::Remove(uint64_t label) {
-  const MutexLock lock(StripeOf(label));
-  const bool has_waited = waiting_.Remove(label);
+  Stripe& stripe = StripeOf(label);
+  const MutexLock lock(stripe.mutex);
+  const bool has_waited = stripe.waiting.erase(label) > 0 && waiting_.Remove(label);
   return index_->Remove(label) || has_waited;
 }
 
@@ -94,8 +110,12 @@ std::vector<absl::StatusOr<SearchAnswer>> SettlingIndex::SearchBatch(
   std::vector<absl::StatusOr<SearchAnswer>> waiting = waiting_.SearchBatch(queries);
   std::vector<absl::StatusOr<SearchAnswer>> answers = index_->SearchBatch(queries);
   for (size_t at = 0; at < queries.size(); ++at) {
-    if (!answers[at].ok() || !waiting[at].ok()) continue;
-    Merge(*std::move(waiting[at]), queries[at].options.k, *answers[at]);
+    if (!answers[at].ok()) continue;
+    if (waiting[at].ok()) {
+      Merge(*waiting[at], queries[at].options, *answers[at]);
+    } else {
+      answers[at] = waiting[at].status();
+    }
   }
   return answers;
 }

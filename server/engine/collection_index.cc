@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <system_error>
@@ -23,6 +24,9 @@ namespace {
 // Labels a loading thread takes at a time: enough to amortise a seek, few enough to share evenly.
 constexpr uint64_t kLoadBlockLabels = 1'024;
 constexpr size_t kReplayBlockLabels = 64;
+
+// For so long an index is left alone that had no memory for what lies beside it.
+constexpr std::chrono::seconds kSettlingPause{10};
 
 std::string DirectoryPrefix(const IndexKind& kind) {
   return fmt::format("engine-{}-codes-{}-build-", CatalogNumber(kind.engine),
@@ -172,8 +176,7 @@ absl::Status CollectionIndex::Restore(size_t threads, const std::atomic<bool>& s
   }
   spdlog::info(
       "collection '{}': index of {} vectors read from its files in {:.3f} s, {} later changes {} "
-      "in "
-      "{:.3f} s",
+      "in {:.3f} s",
       name_, vectors, read_seconds, labels->size(),
       settling == nullptr ? "made again" : "laid beside it", Seconds(watch) - read_seconds);
   if (settling != nullptr) BeginSettling(std::move(settling), *sequence);
@@ -262,12 +265,14 @@ void CollectionIndex::BeginSettling(std::shared_ptr<SettlingIndex> settling, uin
 void CollectionIndex::Settle(SettlingIndex& settling) {
   const Stopwatch watch;
   const size_t count = settling.Statistics().waiting_count;
-  const absl::Status settled = settling.Settle(BackgroundThreads(), stop_settling_);
-  if (stop_settling_) return;
-  if (!settled.ok()) {
-    spdlog::warn("collection '{}': {} vectors stay beside its index until the next start: {}",
+  for (;;) {
+    const absl::Status settled = settling.Settle(BackgroundThreads(), stop_settling_);
+    if (stop_settling_) return;
+    if (settled.ok()) break;
+    spdlog::warn("collection '{}': {} vectors lie beside its index, and go into it later: {}",
                  name_, settling.Statistics().waiting_count, MessageOf(settled));
-    return;
+    WriteLock lock(settling_pause_mutex_);
+    if (!stop_settling_) settling_stopped_.wait_for(settling_pause_mutex_, kSettlingPause);
   }
   WriteLock checkpoint_lock(checkpoint_mutex_);
   unsettled_after_.reset();
@@ -281,7 +286,11 @@ void CollectionIndex::Settle(SettlingIndex& settling) {
 
 void CollectionIndex::EndSettling() {
   WriteLock lock(settler_mutex_);
-  stop_settling_ = true;
+  {
+    WriteLock pause_lock(settling_pause_mutex_);
+    stop_settling_ = true;
+  }
+  settling_stopped_.notify_all();
   if (settler_.joinable()) settler_.join();
 }
 

@@ -2,6 +2,7 @@
 #define SIMILE_SERVER_ENGINE_COLLECTION_INDEX_H_
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -78,11 +79,13 @@ class CollectionIndex {
   // Vectors that Load has put into the index.
   uint64_t loaded_count() const { return loaded_count_.load(); }
 
-  // Writes what changed since the last checkpoint. Nothing when nothing did, or after Retire.
+  // Writes what changed since the last checkpoint. Nothing when nothing did, while changes lie
+  // beside the index, or after Retire.
   absl::StatusOr<CheckpointReport> WriteCheckpoint();
   bool HasChanges() const;
 
   // Waits for a checkpoint that is being written, and cancels a rebuild; there will be no more.
+  // What lies beside the index stays there.
   void Retire();
 
   IndexKind kind() const;
@@ -169,7 +172,9 @@ class CollectionIndex {
 
   Mutex settler_mutex_;
   std::thread settler_ ABSL_GUARDED_BY(settler_mutex_);
-  std::atomic<bool> stop_settling_{false};
+  Mutex settling_pause_mutex_;
+  std::condition_variable_any settling_stopped_;
+  std::atomic<bool> stop_settling_{false};  // Set under that mutex.
 
   mutable Mutex checkpoint_mutex_;
   bool is_retired_ ABSL_GUARDED_BY(checkpoint_mutex_) = false;

@@ -306,6 +306,8 @@ void Database::ReopenCollectionsOf(const std::string& model_name) {
     const CollectionDescription description = collection->Describe();
     if (description.record.model_name != model_name) continue;
     if (description.state != CollectionState::kFailed) continue;
+    // Somebody may still hold it, and it must not write to the files of the new one.
+    collection->Retire();
     collection = OpenCollection(description.record);
     reopened.push_back(collection);
   }

@@ -1,6 +1,8 @@
 #include "tests/index/index_engines.h"
 
 #include <atomic>
+#include <mutex>
+#include <shared_mutex>
 #include <utility>
 
 #include "index/auto_index.h"
@@ -15,7 +17,8 @@ namespace simile {
 
 namespace {
 
-// Every other vector waits, and what waits is settled again and again.
+// Every other vector waits, and what waits is settled again and again. To wait is for the
+// beginning, so it is done alone.
 class HalfSettledIndex final : public VectorIndex {
  public:
   explicit HalfSettledIndex(std::shared_ptr<VectorIndex> index) : settling_(std::move(index)) {}
@@ -25,18 +28,28 @@ class HalfSettledIndex final : public VectorIndex {
     const uint64_t change = changes_.fetch_add(1);
     if (change % kSettledEvery == kSettledEvery - 1) {
       const std::atomic<bool> stop{false};
+      const std::shared_lock together(mutex_);
       if (absl::Status s = settling_.Settle(1, stop); !s.ok()) return s;
     }
-    const bool waits = change % 2 == 0 && !vector.empty();
-    return waits ? settling_.Defer(label, vector) : settling_.Upsert(label, vector);
+    if (change % 2 == 0 && !vector.empty()) {
+      const std::unique_lock alone(mutex_);
+      return settling_.Defer(label, vector);
+    }
+    const std::shared_lock together(mutex_);
+    return settling_.Upsert(label, vector);
   }
-  bool Remove(uint64_t label) override { return settling_.Remove(label); }
+  bool Remove(uint64_t label) override {
+    const std::shared_lock together(mutex_);
+    return settling_.Remove(label);
+  }
   absl::StatusOr<SearchAnswer> Search(std::span<const float> query,
                                       const SearchOptions& options) const override {
+    const std::shared_lock together(mutex_);
     return settling_.Search(query, options);
   }
   std::vector<absl::StatusOr<SearchAnswer>> SearchBatch(
       std::span<const BatchQuery> queries) const override {
+    const std::shared_lock together(mutex_);
     return settling_.SearchBatch(queries);
   }
   size_t dimension() const override { return settling_.dimension(); }
@@ -46,6 +59,7 @@ class HalfSettledIndex final : public VectorIndex {
  private:
   SettlingIndex settling_;
   std::atomic<uint64_t> changes_{0};
+  mutable std::shared_mutex mutex_;
 };
 
 }  // namespace
