@@ -189,8 +189,9 @@ absl::Status CollectionIndex::ReplayInSlices(VectorIndex& index, std::span<const
     if ((first / slice + 1) % open_every != 0) pause.emplace(applied_);
     const auto next = labels.subspan(first, std::min(slice, labels.size() - first));
     if (absl::Status s = Replay(ChangeOf(index), next, BackgroundThreads(), cancel_rebuild_);
-        !s.ok())
+        !s.ok()) {
       return s;
+    }
     if (cancel_rebuild_) return absl::CancelledError("cancelled");
   }
   return absl::OkStatus();
