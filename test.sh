@@ -28,8 +28,9 @@ run_tests() {
 step "Checking the system and its packages"
 check_system
 if $full; then check_free_space 9000; else check_free_space 3000; fi
-install_packages "${SIMILE_BUILD_PACKAGES[@]}" "${SIMILE_SCRIPT_PACKAGES[@]}" \
-  "${SIMILE_TEST_PACKAGES[@]}"
+packages=("${SIMILE_BUILD_PACKAGES[@]}" "${SIMILE_SCRIPT_PACKAGES[@]}" "${SIMILE_TEST_PACKAGES[@]}")
+if $full; then packages+=("${SIMILE_SANITIZER_PACKAGES[@]}"); fi
+install_packages "${packages[@]}"
 
 step "Fetching the model"
 if [ -n "${SIMILE_MODEL_DIR:-}" ]; then

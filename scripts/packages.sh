@@ -18,6 +18,10 @@ SIMILE_SCRIPT_PACKAGES=(python3 ca-certificates)
 # What the tests need beyond that.
 SIMILE_TEST_PACKAGES=(git)
 
+# What the address sanitizer's build needs: it is clang's, which compiles the tests in half the time of
+# GCC's and checks on the way which lock guards what.
+SIMILE_SANITIZER_PACKAGES=(clang-14 libclang-rt-14-dev)
+
 # What a machine needs that only runs the server.
 SIMILE_RUNTIME_PACKAGES=(
   libgrpc++1.51 libprotobuf32 librocksdb7.8 libhwy1 libssl3 libroaring0 libspdlog1.10 libfmt9 libabsl20220623

@@ -24,7 +24,7 @@ size_t BytesInUse() {
 class EncoderMemoryTest : public ::testing::Test {
  protected:
   void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SIMILE_SANITIZED
     GTEST_SKIP() << "the sanitizer has an allocator of its own";
 #endif
     WriteTinyModel(directory_.path() + "/tiny");

@@ -22,7 +22,7 @@ constexpr size_t kTokensMax = 512;
 constexpr size_t kVocabulary = 64, kFirstId = 5;
 // Above it plain loops take too long; under a sanitizer everything does.
 constexpr size_t kScalarHiddenMax = 128;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SIMILE_SANITIZED
 constexpr size_t kHiddenMax = 256;
 #else
 constexpr size_t kHiddenMax = 1024;
