@@ -136,6 +136,7 @@ void AddCollections(const Database& database, v1::ServerStats& stats) {
     proto.set_name(description.record.name);
     proto.set_document_count(description.document_count);
     proto.set_index_vector_count(description.index.vector_count);
+    proto.set_index_vectors_waiting(description.index.waiting_count);
     const IndexMemory& memory = description.index.memory;
     proto.set_index_memory_bytes(memory.total());
     proto.set_index_links_bytes(memory.links);
