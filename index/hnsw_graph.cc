@@ -27,6 +27,15 @@ size_t LevelOfSlot(uint32_t slot, size_t m) {
   return std::min(static_cast<size_t>(level), HnswGraph::kLevelMax);
 }
 
+// How many of the nearest a walk expands at once. One would need fewest comparisons; but then each
+// step waits for its links, and for its rows, with little else on the way. Several of short rows
+// take no longer than one; how many bytes is measured in bench/index_figures.md.
+size_t ExpandedTogether(size_t row_bytes, size_t links_max) {
+  constexpr size_t kMax = 4, kRowBytesTogether = 1'024;
+  const size_t wanted = (kRowBytesTogether + row_bytes - 1) / row_bytes;
+  return std::max<size_t>(std::min({wanted, kMax, kRowsMax / links_max}), 1);
+}
+
 void Fetch(const void* memory, size_t bytes) {
   for (size_t byte = 0; byte < bytes; byte += kLineBytes) {
     __builtin_prefetch(static_cast<const std::byte*>(memory) + byte, 0, 3);
@@ -52,7 +61,8 @@ HnswGraph::HnswGraph(const GraphSettings& settings, const Quantizer& quantizer,
             .squares_offset = memory_.squares_offset(),
             .row_bytes = quantizer.row_bytes()},
       nearer_(kernels.nearer(quantizer.format(), settings.euclidean)),
-      batches_(kernels, quantizer.format(), settings.euclidean) {}
+      batches_(kernels, quantizer.format(), settings.euclidean),
+      expanded_together_(ExpandedTogether(rows_.row_bytes, links_max())) {}
 
 void HnswGraph::LinkList::SetCount(size_t count) const {
   if (byte_count != nullptr) {
@@ -176,20 +186,25 @@ void HnswGraph::WalkLevel(const QueryCode& query, size_t ef, size_t level, uint3
   scratch.visited.KeepFresh(
       1, [entry](size_t) { return entry; }, scratch.fresh);
   for (uint32_t slot = 0; pool.Expand(slot);) {
-    const LinkList list = ListOf(slot, level);
-    const size_t fresh = scratch.visited.KeepFresh(
-        list.Count(), [&list](size_t at) { return list.At(at); }, scratch.fresh);
-    ++scratch.work.nodes_visited;
+    size_t expanded = 0, fresh = 0;
+    do {
+      const LinkList list = ListOf(slot, level);
+      fresh += scratch.visited.KeepFresh(
+          list.Count(), [&list](size_t at) { return list.At(at); }, scratch.fresh + fresh);
+    } while (++expanded < expanded_together_ && pool.Expand(slot));
+    scratch.work.nodes_visited += expanded;
     scratch.work.codes_compared += fresh;
     if (fresh == 0) continue;
     // While the distances are computed, what will most likely be expanded next is fetched.
-    if (level == 0 && pool.next() < pool.size()) FetchLinks(pool.slot(pool.next()));
+    const size_t fetched = level == 0 ? expanded_together_ : 0;
+    const size_t fetch_end = std::min(pool.next() + fetched, pool.size());
+    for (size_t place = pool.next(); place < fetch_end; ++place) FetchLinks(pool.slot(place));
     const size_t near = nearer_(rows_, query, scratch.fresh, fresh, pool.bound(),
                                 scratch.near_slots, scratch.near_keys);
     for (size_t at = 0; at < near; ++at) {
       const size_t next = pool.next();
       const size_t place = pool.Insert(scratch.near_keys[at], scratch.near_slots[at]);
-      if (level == 0 && place <= next) FetchLinks(scratch.near_slots[at]);
+      if (place < next + fetched) FetchLinks(scratch.near_slots[at]);
     }
   }
 }

@@ -234,6 +234,7 @@ class HnswGraph {
   const CodeRows rows_;
   const NearerFunction nearer_;
   const BatchComparison batches_;
+  const size_t expanded_together_;
   std::atomic<uint64_t> entry_{kNoEntry};
   std::atomic<size_t> slot_end_{0};
   std::atomic<float> largest_squares_{0};  // Of any row there ever was.
