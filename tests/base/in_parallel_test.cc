@@ -12,7 +12,7 @@ namespace simile {
 namespace {
 
 TEST(InParallelTest, EveryPieceIsDoneOnceByAnyNumberOfThreads) {
-  for (const size_t threads : {1, 2, 5, 200}) {
+  for (const size_t threads : {1u, 2u, 5u, 200u}) {
     std::vector<std::atomic<int>> done(100);
     EXPECT_THAT(InParallel(done.size(), threads, nullptr,
                            [&](uint64_t at) {

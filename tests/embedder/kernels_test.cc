@@ -126,8 +126,8 @@ class KernelsTest : public ::testing::TestWithParam<const Kernels*> {
 };
 
 TEST_P(KernelsTest, ProductsAgreeForAllShapes) {
-  for (const size_t rows : {1, 2, 5, 12, 13, 16, 17, 31, 32, 33, 70}) {
-    for (const size_t size : {32, 64, 96, 384, 416}) {
+  for (const size_t rows : {1u, 2u, 5u, 12u, 13u, 16u, 17u, 31u, 32u, 33u, 70u}) {
+    for (const size_t size : {32u, 64u, 96u, 384u, 416u}) {
       const Floats in = BalancedRows(rows, size, 1);
       const Floats expected = Chain(ScalarKernels()).NormThenAdd(in, size, 2);
       const Floats actual = Chain(tested()).NormThenAdd(in, size, 2);
@@ -138,7 +138,7 @@ TEST_P(KernelsTest, ProductsAgreeForAllShapes) {
 
 TEST_P(KernelsTest, FeedForwardAgreesForAnyIntermediateSize) {
   constexpr size_t kSize = 64;
-  for (const size_t inner : {1, 16, 31, 32, 33, 100, 256, 800}) {
+  for (const size_t inner : {1u, 16u, 31u, 32u, 33u, 100u, 256u, 800u}) {
     const Floats in = BalancedRows(19, kSize, 3);
     const Floats wide = RandomFloats(inner * kSize, 4, 0.2f), bias = RandomFloats(inner, 5);
     const Floats narrow = RandomFloats(kSize * inner, 6, 0.1f);
@@ -166,8 +166,8 @@ TEST_P(KernelsTest, GeluIsTheOneWithErf) {
 }
 
 TEST_P(KernelsTest, AttentionAgreesForAllLengths) {
-  for (const size_t head_size : {32, 64}) {
-    for (const size_t tokens : {1, 2, 11, 15, 16, 17, 31, 32, 33, 64, 130, 512}) {
+  for (const size_t head_size : {32u, 64u}) {
+    for (const size_t tokens : {1u, 2u, 11u, 15u, 16u, 17u, 31u, 32u, 33u, 64u, 130u, 512u}) {
       const Floats in = BalancedRows(tokens, 2 * head_size, 8);
       const Floats expected = Chain(ScalarKernels()).Attention(in, {tokens}, 2, head_size, 0.15f);
       const Floats actual = Chain(tested()).Attention(in, {tokens}, 2, head_size, 0.15f);
@@ -218,7 +218,7 @@ TEST_P(KernelsTest, ARowHasTheSameBitsAloneAndAmongOthers) {
 }
 
 TEST_P(KernelsTest, LayerNormAgrees) {
-  for (const size_t size : {32, 64, 96, 384}) {
+  for (const size_t size : {32u, 64u, 96u, 384u}) {
     constexpr size_t kRows = 9;
     Floats expected = RandomFloats(kRows * size, 15, 3), actual = expected;
     const Norm norm{.gamma = RandomFloats(size, 16), .beta = RandomFloats(size, 17)};

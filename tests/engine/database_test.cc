@@ -54,7 +54,7 @@ TEST_F(DatabaseTest, AnotherEngineAndOtherCodesTakeThePlaceOfThePresentAndStay) 
   ASSERT_THAT(collection->Change({.engine = IndexEngine::kHnswlib, .codes = CodeFormat::kSq4}),
               IsOk());
   while (collection->Describe().rebuild.has_value()) std::this_thread::yield();
-  const auto expect_changed = [this](const Collection& changed) {
+  const auto expect_changed = [](const Collection& changed) {
     EXPECT_EQ(changed.Describe().engine, IndexEngine::kHnswlib);
     EXPECT_EQ(changed.Describe().codes, CodeFormat::kSq4);
     EXPECT_EQ(IdsOf(Search(changed, TextQuery("blue sky", 1))), std::vector<std::string>{"b"});

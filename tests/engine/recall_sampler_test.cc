@@ -65,7 +65,7 @@ TEST_F(RecallSamplerTest, TheShareOfTheTrueNeighborsIsLogged) {
 
 TEST_F(RecallSamplerTest, StrategiesAndFiltersAreToldApart) {
   BitSet labels(20);
-  for (const size_t label : {5, 7, 9}) labels.Add(label);
+  for (const size_t label : {5u, 7u, 9u}) labels.Add(label);
   After({.k = 4, .labels = LabelSet(labels), .found = {5, 7}, .strategy = SearchStrategy::kTwoHop});
   const std::vector<LiveRecall> logged = After({.k = 2, .found = {0, 1}});
   ASSERT_THAT(logged, SizeIs(2));

@@ -71,7 +71,7 @@ class BatchSearchTest : public ::testing::TestWithParam<std::tuple<IndexMaker, M
 };
 
 TEST_P(BatchSearchTest, AnyNumberOfQueriesIsAnsweredAsEachIsAlone) {
-  for (const size_t count : {0, 1, 2, 3, 5, 17, 32, 33, 70}) {
+  for (const size_t count : {0u, 1u, 2u, 3u, 5u, 17u, 32u, 33u, 70u}) {
     SCOPED_TRACE(::testing::Message() << count << " queries");
     std::vector<BatchQuery> queries;
     for (size_t at = 0; at < count; ++at) {
@@ -114,7 +114,7 @@ TEST_P(BatchSearchTest, AQueryThatIsWrongSpoilsNoOther) {
   ASSERT_EQ(answers.size(), 4u);
   EXPECT_THAT(answers[1], StatusIs(absl::StatusCode::kInvalidArgument, "99"));
   EXPECT_THAT(answers[2], StatusIs(absl::StatusCode::kInvalidArgument, "k is 0"));
-  for (const size_t at : {0, 3}) {
+  for (const size_t at : {0u, 3u}) {
     ASSERT_THAT(answers[at], IsOk());
     const auto alone = index_->Search(queries[at].vector, queries[at].options);
     EXPECT_EQ(LabelsOf(*answers[at]), LabelsOf(*alone));

@@ -117,7 +117,7 @@ TEST_P(CodeKernelsTest, KeysAreThoseOfPlainLoops) {
     const Rows rows(format(), dimension);
     QueryCode query;
     rows.quantizer().EncodeQuery(Rows::Random(dimension, 2).data(), query);
-    for (const size_t count : {0, 1, 2, 3, 4, 5, 16, 17, 31, 32, 100, 256}) {
+    for (const size_t count : {0u, 1u, 2u, 3u, 4u, 5u, 16u, 17u, 31u, 32u, 100u, 256u}) {
       const auto some = std::span(slots).first(count);
       ExpectSame(NearerThan(kFarthestKey, nearer(), rows, query, some),
                  NearerThan(kFarthestKey, oracle(), rows, query, some));
@@ -187,9 +187,9 @@ TEST_P(CodeKernelsTest, ABatchFindsWhatItsQueriesFindAlone) {
   std::vector<uint32_t> in_order(kRowsMax), anywhere(kRowsMax);
   for (uint32_t at = 0; at < kRowsMax; ++at) in_order[at] = at;
   for (uint32_t& slot : anywhere) slot = static_cast<uint32_t>(random() % kRows);
-  for (const size_t dimension : {1, 100, 384}) {
+  for (const size_t dimension : {1u, 100u, 384u}) {
     const Rows rows(format(), dimension);
-    for (const size_t queries : {1, 2, 3, 5, 16, 17, 31, 32}) {
+    for (const size_t queries : {1u, 2u, 3u, 5u, 16u, 17u, 31u, 32u}) {
       QueryBatch batch;
       batch.queries.resize(queries);
       for (size_t query = 0; query < queries; ++query) {
@@ -197,7 +197,7 @@ TEST_P(CodeKernelsTest, ABatchFindsWhatItsQueriesFindAlone) {
         rows.quantizer().EncodeQuery(Rows::Random(dimension, seed).data(), batch.queries[query]);
       }
       for (const auto& slots : {in_order, anywhere}) {
-        for (const size_t count : {1, 3, 15, 16, 17, 33, 48, 100, 256}) {
+        for (const size_t count : {1u, 3u, 15u, 16u, 17u, 33u, 48u, 100u, 256u}) {
           SCOPED_TRACE(::testing::Message() << dimension << " dimensions, " << queries
                                             << " queries, " << count << " rows");
           const auto some = std::span(slots).first(count);

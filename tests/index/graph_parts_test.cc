@@ -57,7 +57,7 @@ TEST(CandidatePoolTest, ExpandsEachOnceTheNearestFirst) {
 
 TEST(CandidatePoolTest, HoldsWhatASortedListHolds) {
   std::mt19937 random(1);
-  for (const size_t ef : {1, 2, 7, 64}) {
+  for (const size_t ef : {1u, 2u, 7u, 64u}) {
     CandidatePool pool;
     pool.Reset(ef);
     std::vector<std::pair<uint32_t, uint32_t>> model;
@@ -86,7 +86,7 @@ std::vector<uint32_t> Fresh(VisitedSlots& visited, const std::vector<uint32_t>& 
 TEST(VisitedSlotsTest, KeepsWhatWasNotMetBefore) {
   VisitedSlots visited;
   // Few slots are cleared as a whole, many by the words that were touched.
-  for (const size_t slot_count : {100, 1'000'000, 100, 2'000'000}) {
+  for (const size_t slot_count : {100u, 1'000'000u, 100u, 2'000'000u}) {
     for (int walk = 0; walk < 3; ++walk) {
       visited.Reset(slot_count);
       EXPECT_THAT(Fresh(visited, {1, 99, 1, 64}), ElementsAre(1, 99, 64));

@@ -139,7 +139,7 @@ TEST_F(HnswIndexTest, AFilteredSearchFindsAllItIsAskedForHoweverManyPass) {
     ASSERT_THAT(index_->Upsert(at, vectors[at]), IsOk());
     ASSERT_THAT((*truth)->Upsert(at, vectors[at]), IsOk());
   }
-  for (const uint64_t step : {1, 2, 5, 20, 100, 1'500, 6'000}) {
+  for (const uint64_t step : {1u, 2u, 5u, 20u, 100u, 1'500u, 6'000u}) {
     const LabelSet filter = SomeLabels(0, vectors.size(), step);
     for (const auto strategy :
          {std::optional<SearchStrategy>(), {SearchStrategy::kGraph}, {SearchStrategy::kTwoHop}}) {

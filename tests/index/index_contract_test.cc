@@ -166,7 +166,7 @@ TEST_P(IndexContractTest, AFilteredSearchAnswersAsManyAsPass) {
 
 TEST_P(IndexContractTest, EqualDistancesComeByLabel) {
   const SeededVectors vectors(1, kDimension, 13);
-  for (const uint64_t label : {9, 3, 6}) ASSERT_THAT(index_->Upsert(label, vectors[0]), IsOk());
+  for (const uint64_t label : {9u, 3u, 6u}) ASSERT_THAT(index_->Upsert(label, vectors[0]), IsOk());
   EXPECT_THAT(Search(vectors[0], {.k = 3}), ElementsAre(3, 6, 9));
 }
 

@@ -83,7 +83,7 @@ TEST(FailingFileSystemTest, ASyncWithoutSpaceStopsWritesToo) {
 // MANIFEST learns that a log was synced after the batch is in the memtables; RocksDB then resumed
 // with half of it.
 TEST(FailingFileSystemTest, AManifestThatIsFullForAMomentKeepsNoHalfOfABatch) {
-  for (const uint64_t first : {90, 278}) {
+  for (const uint64_t first : {90u, 278u}) {
     for (int round = 0; round < 3; ++round) {
       ExpectNothingWrong({.which = Which::kAppend, .first = first, .count = 2, .is_full = true},
                          static_cast<uint32_t>(first) + kSeed);

@@ -69,13 +69,13 @@ TEST(HugeLengthTest, TheCounterSeesAllocations) {
 }
 
 TEST(HugeLengthTest, ACollectionWithAHugeStringIsRefusedWithoutAllocating) {
-  for (const size_t at : {4, 13, 21}) ExpectRefused(SampleNamed("collection, version 1"), at);
-  for (const size_t at : {4, 13, 21, 62, 73}) ExpectRefused(SampleNamed("collection"), at);
+  for (const size_t at : {4u, 13u, 21u}) ExpectRefused(SampleNamed("collection, version 1"), at);
+  for (const size_t at : {4u, 13u, 21u, 62u, 73u}) ExpectRefused(SampleNamed("collection"), at);
 }
 
 TEST(HugeLengthTest, ADocumentWithAHugeStringIsRefusedWithoutAllocating) {
   const RecordSample sample = SampleNamed("document");
-  for (const size_t at : {14, 20, 30}) ExpectRefused(sample, at);
+  for (const size_t at : {14u, 20u, 30u}) ExpectRefused(sample, at);
 }
 
 TEST(HugeLengthTest, ADocumentThatClaimsManyValuesIsRefusedWithoutAllocating) {
