@@ -60,7 +60,7 @@ std::vector<Number> GetAll(size_t count, ByteReader& in) {
   }
   std::vector<Number> numbers(count);
   const std::string_view raw = in.GetRaw(count * sizeof(Number));
-  if (count > 0) std::memcpy(numbers.data(), raw.data(), raw.size());
+  if (!raw.empty()) std::memcpy(numbers.data(), raw.data(), raw.size());
   return numbers;
 }
 
