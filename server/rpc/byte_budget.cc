@@ -6,8 +6,10 @@ namespace simile {
 
 bool ByteBudget::TryTake(uint64_t bytes) {
   WriteLock lock(mutex_);
-  // A lone message passes even if it is larger than all the room there is.
-  if (bytes_taken_ != 0 && bytes_taken_ + bytes > bytes_max_) return false;
+  // A lone message passes even if it is larger than all the room there is, and an empty one even if
+  // answers have taken more than that: GetStats of a full server must work.
+  const bool passes = bytes == 0 || bytes_taken_ == 0;
+  if (!passes && bytes_taken_ + bytes > bytes_max_) return false;
   bytes_taken_ += bytes;
   return true;
 }

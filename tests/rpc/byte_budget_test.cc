@@ -21,6 +21,13 @@ TEST(ByteBudgetTest, ALoneMessagePassesWhateverItsSize) {
   EXPECT_FALSE(budget.TryTake(1));
 }
 
+TEST(ByteBudgetTest, AnEmptyMessagePassesWhenAnswersTookMoreThanThereIs) {
+  ByteBudget budget(100);
+  budget.Take(150);
+  EXPECT_TRUE(budget.TryTake(0));
+  EXPECT_FALSE(budget.TryTake(1));
+}
+
 TEST(ByteBudgetTest, WhoeverWaitsForRoomIsCalledOnceThereIsSome) {
   ByteBudget budget(100);
   budget.Take(150);
