@@ -17,7 +17,7 @@ class ByteBudget {
  public:
   explicit ByteBudget(uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
-  // Takes `bytes` if they fit.
+  // Takes `bytes` if they fit, or if nothing else is taken. None always fit.
   bool TryTake(uint64_t bytes);
 
   // Takes `bytes` of a message that is in memory already, whether they fit or not.
