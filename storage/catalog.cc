@@ -77,6 +77,11 @@ std::optional<CollectionRecord> Catalog::Find(uint32_t collection_id) const {
   return found->second.record;
 }
 
+bool Catalog::Has(uint32_t collection_id) const {
+  MutexLock lock(mutex_);
+  return entries_.contains(collection_id);
+}
+
 bool Catalog::HasName(const std::string& name) const {
   MutexLock lock(mutex_);
   return std::ranges::any_of(
@@ -108,6 +113,7 @@ void Catalog::SetCounters(uint32_t collection_id, const CollectionCountersRecord
   MutexLock lock(mutex_);
   const auto found = entries_.find(collection_id);
   if (found != entries_.end()) found->second.counters = counters;
+  state_.last_sequence = std::max(state_.last_sequence, counters.last_sequence);
 }
 
 void Catalog::SetState(const StoreStateRecord& state) {

@@ -29,10 +29,12 @@ class Catalog {
   std::vector<CollectionRecord> Collections() const;
   std::vector<CollectionRecord> Published() const;
   std::optional<CollectionRecord> Find(uint32_t collection_id) const;
+  bool Has(uint32_t collection_id) const;
   bool HasName(const std::string& name) const;
 
   // Zero counters for an unknown collection.
   CollectionCountersRecord Counters(uint32_t collection_id) const;
+  // Its last sequence is the newest that any counters, also of collections now removed, told of.
   StoreStateRecord State() const;
 
   // To be called once the change is on disk.

@@ -88,15 +88,17 @@ std::string EncodeCounters(const CollectionCountersRecord& counters) {
   ByteWriter body;
   body.Put(counters.next_label);
   body.Put(counters.document_count);
+  body.Put(counters.last_sequence);
   return SealRecord(RecordKind::kCounters, body.bytes());
 }
 
 absl::StatusOr<CollectionCountersRecord> DecodeCounters(std::string_view record) {
   return Decode<CollectionCountersRecord>(
       RecordKind::kCounters, record, "counters",
-      [](ByteReader& in, CollectionCountersRecord& out, uint8_t) {
+      [](ByteReader& in, CollectionCountersRecord& out, uint8_t version) {
         out.next_label = in.Get<uint64_t>();
         out.document_count = in.Get<uint64_t>();
+        if (version >= 2) out.last_sequence = in.Get<uint64_t>();
       });
 }
 

@@ -16,11 +16,12 @@ namespace simile {
 struct CollectionCountersRecord {
   uint64_t next_label = 1;
   uint64_t document_count = 0;
+  uint64_t last_sequence = 0;  // Of the newest request to it; 0 in records of version 1.
 };
 
-// What the store knows of itself.
+// What the store knows of itself; written with changes of the catalog only.
 struct StoreStateRecord {
-  uint64_t last_sequence = 0;
+  uint64_t last_sequence = 0;  // Counters may know of newer ones.
   uint32_t next_collection_id = 1;
 };
 

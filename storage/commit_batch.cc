@@ -22,23 +22,25 @@ int64_t UnixSeconds() {
 
 CommitBatch::CommitBatch(const DatabaseFiles& files, const Catalog& catalog,
                          rocksdb::WriteBatch& buffer)
-    : files_(files), catalog_(catalog), batch_(buffer), state_(catalog.State()) {
+    : files_(files),
+      catalog_(catalog),
+      batch_(buffer),
+      last_sequence_(catalog.State().last_sequence) {
   batch_.Clear();
 }
 
 absl::StatusOr<CommitResult> CommitBatch::Add(const WriteRequest& request) {
-  if (!catalog_.Find(request.collection_id).has_value()) {
+  if (!catalog_.Has(request.collection_id)) {
     return absl::NotFoundError("the collection was deleted");
   }
   if (request.progress.has_value() && request.progress->session_id.empty()) {
     return absl::InvalidArgumentError("the id of a session is empty");
   }
   const CollectionCountersRecord counters_before = CountersOf(request.collection_id);
-  const StoreStateRecord state_before = state_;
   batch_.SetSavePoint();
   replaced_.clear();
   replaced_.reserve(request.operations.size());
-  CommitResult result{.sequence = ++state_.last_sequence, .durability = request.durability};
+  CommitResult result{.sequence = ++last_sequence_, .durability = request.durability};
   result.operations.reserve(request.operations.size());
   absl::Status failure;
   for (const WriteOperation& operation : request.operations) {
@@ -53,9 +55,10 @@ absl::StatusOr<CommitResult> CommitBatch::Add(const WriteRequest& request) {
   if (!failure.ok()) {
     Undo();
     CountersOf(request.collection_id) = counters_before;
-    state_ = state_before;
+    --last_sequence_;
     return failure;
   }
+  CountersOf(request.collection_id).last_sequence = result.sequence;
   batch_.PopSavePoint();
   PutChanges(request, result);
   if (request.progress.has_value()) {
@@ -123,7 +126,7 @@ absl::StatusOr<OperationResult> CommitBatch::Apply(uint32_t collection_id,
   }
   const std::string key = LabelKey(collection_id, pending.label);
   batch_.Put(files_.documents(), key,
-             EncodeDocument({.sequence = state_.last_sequence,
+             EncodeDocument({.sequence = last_sequence_,
                              .id = put.id,
                              .text = put.text,
                              .metadata = put.metadata,
@@ -192,7 +195,6 @@ rocksdb::Status CommitBatch::Write(bool sync) {
   for (const auto& [collection_id, counters] : counters_) {
     batch_.Put(files_.meta(), CountersKey(collection_id), EncodeCounters(counters));
   }
-  batch_.Put(files_.meta(), rocksdb::Slice(kStoreStateKey), EncodeStoreState(state_));
   rocksdb::WriteOptions options;
   options.sync = sync;
   return files_.Write(options, &batch_);
@@ -202,7 +204,6 @@ void CommitBatch::Publish(Catalog& catalog) const {
   for (const auto& [collection_id, counters] : counters_) {
     catalog.SetCounters(collection_id, counters);
   }
-  catalog.SetState(state_);
 }
 
 }  // namespace simile

@@ -73,7 +73,7 @@ class CommitBatch {
   rocksdb::WriteBatch& batch_;
   PendingById pending_;
   std::map<uint32_t, CollectionCountersRecord> counters_;  // Of the collections touched.
-  StoreStateRecord state_;
+  uint64_t last_sequence_;
 
   // Of the request that is being added: what its entries of pending_ held before, oldest first.
   std::vector<std::pair<const PendingById::value_type*, std::optional<Pending>>> replaced_;

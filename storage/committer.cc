@@ -197,8 +197,7 @@ absl::Status Committer::PublishCollections(std::span<const Publication> publicat
   rocksdb::WriteBatch batch;
   for (const Publication& one : publications) {
     std::optional<CollectionRecord> record = catalog_.Find(one.collection_id);
-    if (!record.has_value() ||
-        (one.replaced_id.has_value() && !catalog_.Find(*one.replaced_id).has_value())) {
+    if (!record.has_value() || (one.replaced_id.has_value() && !catalog_.Has(*one.replaced_id))) {
       return absl::NotFoundError(fmt::format(
           "what collection '{}' is made of, or what it is to replace, was deleted", one.name));
     }
@@ -227,11 +226,13 @@ void Committer::PutDropped(uint32_t collection_id, rocksdb::WriteBatch& batch) {
   batch.Delete(files_.meta(), CollectionKey(collection_id));
   batch.Delete(files_.meta(), CountersKey(collection_id));
   batch.Put(files_.meta(), DroppedKey(collection_id), "");
+  // Its counters may be the only ones that tell of the newest request.
+  batch.Put(files_.meta(), rocksdb::Slice(kStoreStateKey), EncodeStoreState(catalog_.State()));
 }
 
 absl::Status Committer::DropCollection(uint32_t collection_id) {
   MutexLock lock(write_mutex_);
-  if (!catalog_.Find(collection_id).has_value()) {
+  if (!catalog_.Has(collection_id)) {
     return absl::NotFoundError("there is no such collection");
   }
   rocksdb::WriteBatch batch;

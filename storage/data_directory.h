@@ -10,7 +10,7 @@ namespace simile {
 
 // Raised whenever an older program could not read what a newer one writes. A directory of an older
 // format becomes one of this format when it is opened.
-inline constexpr int kDataFormat = 4;
+inline constexpr int kDataFormat = 5;
 
 // What the file FORMAT of a directory of that format holds.
 std::string FormatText(int format);

@@ -102,8 +102,8 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::string& name, const StoreO
     family.sst_partitioner_factory =
         rocksdb::NewSstPartitionerFixedPrefixFactory(kCollectionPrefixBytes);
   }
-  // Every commit puts newer counters and a newer state; without a hint each would be looked for
-  // among all that came before.
+  // Every commit puts newer counters; without a hint they would be looked for among all that came
+  // before.
   if (name == "default") {
     family.memtable_insert_with_hint_prefix_extractor.reset(
         rocksdb::NewCappedPrefixTransform(CountersKey(0).size()));

@@ -29,7 +29,9 @@ std::string CollectionKey(uint32_t collection_id) {
   return Prefixed(kCollectionKeyPrefix, collection_id);
 }
 
-std::string CountersKey(uint32_t collection_id) { return Prefixed("counters/", collection_id); }
+std::string CountersKey(uint32_t collection_id) {
+  return Prefixed(kCountersKeyPrefix, collection_id);
+}
 
 std::string DroppedKey(uint32_t collection_id) {
   return Prefixed(kDroppedKeyPrefix, collection_id);

@@ -14,6 +14,7 @@ namespace simile {
 // Of the default column family.
 inline constexpr std::string_view kStoreStateKey = "state";
 inline constexpr std::string_view kCollectionKeyPrefix = "collection/";
+inline constexpr std::string_view kCountersKeyPrefix = "counters/";
 inline constexpr std::string_view kDroppedKeyPrefix = "dropped/";
 std::string CollectionKey(uint32_t collection_id);
 std::string CountersKey(uint32_t collection_id);

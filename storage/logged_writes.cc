@@ -86,12 +86,20 @@ class LoggedWrites::Handler final : public rocksdb::WriteBatch::Handler {
     uint32_t id = 0;
     if (key == kStoreStateKey) {
       const auto state = DecodeStoreState(value);
-      if (state.ok()) writes_.last_sequence_ = state->last_sequence;
+      if (state.ok()) NoteSequence(state->last_sequence);
+    } else if (key.starts_with(kCountersKeyPrefix)) {
+      const auto counters = DecodeCounters(value);
+      if (counters.ok()) NoteSequence(counters->last_sequence);
     } else if (key.starts_with(kCollectionKeyPrefix) &&
                ParseCollectionId(key, kCollectionKeyPrefix, id)) {
       const auto record = DecodeCollection(value);
       if (record.ok()) writes_.collections_[id].created_name = record->name;
     }
+  }
+
+  // 0: of no request.
+  void NoteSequence(uint64_t sequence) {
+    if (sequence > writes_.last_sequence_.value_or(0)) writes_.last_sequence_ = sequence;
   }
 
   LoggedWrites& writes_;

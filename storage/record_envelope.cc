@@ -16,6 +16,7 @@ uint8_t RecordVersion(RecordKind kind) {
   switch (kind) {
     case RecordKind::kCollection:
       return 3;
+    case RecordKind::kCounters:
     case RecordKind::kDocument:
       return 2;
     default:

@@ -32,7 +32,8 @@ class Settlement {
     }));
     CollectionCountersRecord settled{
         .next_label = std::max<uint64_t>(counters_.next_label, labels_.size()),
-        .document_count = static_cast<uint64_t>(std::ranges::count_if(labels_, &Label::IsWhole))};
+        .document_count = static_cast<uint64_t>(std::ranges::count_if(labels_, &Label::IsWhole)),
+        .last_sequence = std::max(counters_.last_sequence, newest_sequence_)};
     for (rocksdb::ColumnFamilyHandle* family : {files_.documents(), files_.vectors()}) {
       if (absl::Status s = RemoveHalves(family); !s.ok()) return s;
     }
@@ -75,6 +76,7 @@ class Settlement {
       label.has_document = true;
       label.id_hash = std::hash<std::string>()(document->id);
       label.is_newer = document->sequence > last_sequence_;
+      newest_sequence_ = std::max(newest_sequence_, document->sequence);
       label.content_hash = ContentHash(*document);
       return absl::OkStatus();
     };
@@ -127,6 +129,7 @@ class Settlement {
   const LoggedWrites& dropped_;
   const CollectionCountersRecord counters_;
   const uint64_t last_sequence_;
+  uint64_t newest_sequence_ = 0;  // Of any document: no other request may have it.
   std::vector<Label> labels_;
 };
 

@@ -74,11 +74,13 @@ TEST(CodecTest, EveryNumberOfACollectionKeepsAllItsBits) {
 }
 
 TEST(CodecTest, CountersComeBackAsTheyWere) {
-  const auto decoded =
-      DecodeCounters(EncodeCounters({.next_label = kUint64Max, .document_count = kUint64Max - 1}));
+  const auto decoded = DecodeCounters(EncodeCounters({.next_label = kUint64Max,
+                                                      .document_count = kUint64Max - 1,
+                                                      .last_sequence = kUint64Max - 2}));
   ASSERT_THAT(decoded, IsOk());
   EXPECT_EQ(decoded->next_label, kUint64Max);
   EXPECT_EQ(decoded->document_count, kUint64Max - 1);
+  EXPECT_EQ(decoded->last_sequence, kUint64Max - 2);
 }
 
 TEST(CodecTest, TheStateComesBackAsItWas) {

@@ -70,14 +70,14 @@ TEST_F(DataDirectoryTest, AnEmptyDirectoryIsTaken) {
 
 TEST_F(DataDirectoryTest, TheFormatFileHasTheTextTheReadmeSays) {
   ASSERT_THAT(Open(), IsOk());
-  EXPECT_EQ(ReadFile(FormatPath()), "simile data directory\nversion 4\ncrc32c f4aeb085\n");
+  EXPECT_EQ(ReadFile(FormatPath()), "simile data directory\nversion 5\ncrc32c e70c28f2\n");
 }
 
 TEST_F(DataDirectoryTest, AnOlderFormatIsTakenAndBecomesTheNewOne) {
   WriteFormat("simile data directory\nversion 1\n");
   ASSERT_EQ(ReadFile(FormatPath()), "simile data directory\nversion 1\ncrc32c a986492e\n");
   ASSERT_THAT(Open(), IsOk());
-  EXPECT_THAT(ReadFile(FormatPath()), ::testing::HasSubstr("\nversion 4\n"));
+  EXPECT_THAT(ReadFile(FormatPath()), ::testing::HasSubstr("\nversion 5\n"));
   EXPECT_THAT(Open(), IsOk());
 }
 
@@ -100,18 +100,18 @@ TEST_F(DataDirectoryTest, TheLockIsFreeOnceTheStoreIsClosed) {
 }
 
 TEST_F(DataDirectoryTest, TheLockIsFreeAfterAFailedOpen) {
-  WriteFormat("simile data directory\nversion 5\n");
-  ASSERT_THAT(Open(), StatusIs(kFailedPrecondition, "format 5"));
+  WriteFormat("simile data directory\nversion 6\n");
+  ASSERT_THAT(Open(), StatusIs(kFailedPrecondition, "format 6"));
   WriteFormat("simile data directory\nversion 1\n");
   EXPECT_THAT(Open(), IsOk());
 }
 
 TEST_F(DataDirectoryTest, ANewerFormatIsRefusedSayingWhatToDo) {
-  WriteFormat("simile data directory\nversion 5\n");
+  WriteFormat("simile data directory\nversion 6\n");
   const auto opened = Open();
   EXPECT_THAT(opened, StatusIs(kFailedPrecondition, FormatPath()));
   EXPECT_THAT(opened, StatusIs(kFailedPrecondition,
-                               "says format 5, and this program knows formats 1 to 4: use the "
+                               "says format 6, and this program knows formats 1 to 5: use the "
                                "program that wrote it, or a newer one"));
   EXPECT_FALSE(fs::exists(DatabasePath())) << "written into a directory that was refused";
 }

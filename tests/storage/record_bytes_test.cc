@@ -138,11 +138,17 @@ const std::map<std::string, std::string>& GoldenRecords() {
       {"collection", kCollection},
       {"collection, version 1", kCollectionOfVersion1},
       {"collection, version 2", kCollectionOfVersion2},
-      {"counters",
+      {"counters, version 1",
        "0201"
        "0900000000000000"  // next label
        "0500000000000000"  // document count
        "bec8db9b"},
+      {"counters",
+       "0202"
+       "0900000000000000"  // next label
+       "0500000000000000"  // document count
+       "4d00000000000000"  // last sequence
+       "ceacdca9"},
       {"document, version 1", kDocumentOfVersion1},
       {"document", kDocument},
       {"vector",

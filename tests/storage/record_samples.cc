@@ -65,6 +65,11 @@ std::vector<RecordSample> RecordSamples() {
   const size_t added_in_2 = 1 + 4 + 6 + 1 + 4 + 8 + 4, added_in_3 = 4 + 4 + 5 + 4 + 11;
   const std::string body = BodyOf(collection);
   const std::string document = EncodeDocument(SampleDocument());
+  const std::string counters =
+      EncodeCounters({.next_label = 9, .document_count = 5, .last_sequence = 77});
+  const auto decode_counters = [](std::string_view record) {
+    return DecodeCounters(record).status();
+  };
   const std::string body_of_2 = body.substr(0, body.size() - added_in_3);
   return {
       {"collection, version 1", RecordKind::kCollection, 1,
@@ -72,8 +77,9 @@ std::vector<RecordSample> RecordSamples() {
       {"collection, version 2", RecordKind::kCollection, 2, SealAs(1, 2, body_of_2),
        decode_collection},
       {"collection", RecordKind::kCollection, 3, collection, decode_collection},
-      {"counters", RecordKind::kCounters, 1, EncodeCounters({.next_label = 9, .document_count = 5}),
-       [](std::string_view record) { return DecodeCounters(record).status(); }},
+      {"counters, version 1", RecordKind::kCounters, 1,
+       SealAs(2, 1, BodyOf(counters).substr(0, 2 * sizeof(uint64_t))), decode_counters},
+      {"counters", RecordKind::kCounters, 2, counters, decode_counters},
       {"document, version 1", RecordKind::kDocument, 1, SealAs(3, 1, BodyOf(document)),
        [](std::string_view record) { return DecodeDocument(record).status(); }},
       {"document", RecordKind::kDocument, 2, document,
