@@ -189,13 +189,12 @@ class ScaleBench {
     const auto count = static_cast<double>(keys.size());
     const double variance = squares / count - std::pow(sum / count, 2);
     const auto nearest = First(kNeighbors, [&](size_t row) { return -products[row]; });
-    const size_t reranked = kNeighbors * (quantizer.format() == CodeFormat::kSq8 ? 2 : 4);
-    const auto first = First(reranked, [&](size_t row) { return keys[row]; });
+    const auto first = First(kNeighbors, [&](size_t row) { return keys[row]; });
     // As HnswSearch: and what is behind the k-th by less than rounding may hide.
-    const uint64_t limit = uint64_t{keys[first[kNeighbors - 1]]} + quantizer.KeySlack(code, false);
+    const uint64_t limit = uint64_t{keys[first.back()]} + quantizer.KeySlack(code, false);
     std::vector<uint32_t> candidates;
     for (uint32_t row = 0; row < keys.size(); ++row) {
-      if (keys[row] <= std::max<uint64_t>(limit, keys[first.back()])) candidates.push_back(row);
+      if (keys[row] <= limit) candidates.push_back(row);
     }
     size_t found = 0;
     for (const uint32_t row : nearest) found += std::ranges::count(candidates, row);

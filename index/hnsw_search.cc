@@ -14,26 +14,9 @@ namespace {
 // How much further a search looks that met too many dead vectors.
 constexpr size_t kWider = 4;
 
-// From here on codes hide more neighbours, since more vectors lie between two of their levels.
-constexpr size_t kManyVectors = 500'000;
-
 // A two-hop walk that has looked at the links of so many times the nodes that were reckoned with
 // gives up.
 constexpr double kNodesOfEstimate = 2;
-
-// Candidates that are compared by their float32 components at least, for each neighbour that is
-// wanted: with fewer, what codes put in a wrong order stays there (bench/index_figures.md).
-size_t RerankedPerNeighbor(CodeFormat codes) {
-  switch (codes) {
-    case CodeFormat::kSq8:
-      return 2;
-    case CodeFormat::kSq4:
-      return 4;
-    case CodeFormat::kFloat32:
-      return 1;
-  }
-  return 1;
-}
 
 // While a vector is being replaced, both of its places are live for a moment; the nearer one
 // counts. Keeps at most k.
@@ -135,27 +118,22 @@ std::vector<Neighbor> HnswSearch::TwoHop(const SearchPlan& plan) {
   return Reranked();
 }
 
-size_t HnswSearch::RerankedCount() const {
-  const size_t count = RerankedPerNeighbor(place_.graph.quantizer().format()) * options_.k;
-  return live_ < kManyVectors ? count : count + count / 2;
-}
-
-// The k nearest of the walk's first candidates, by float32.
+// The k nearest of the walk's candidates, by float32: of the first k, and of all behind them that
+// rounding may have put there.
 std::vector<Neighbor> HnswSearch::Reranked() {
-  const size_t reranked = RerankedCount();
   const HnswGraph& graph = place_.graph;
+  // Places of one label may both be among the first.
+  const size_t first = options_.k + place_.upserting.load(std::memory_order_relaxed);
   const uint32_t slack = graph.quantizer().KeySlack(scratch_.query, is_euclidean_);
   scratch_.slots.clear();
   uint32_t last_key = kFarthestKey;
   for (size_t at = 0; at < scratch_.pool.size(); ++at) {
-    // Behind the k-th by less than rounding, as in a crowd of texts that hardly differ, everything
-    // may be nearer.
-    if (scratch_.slots.size() >= reranked && scratch_.pool.key(at) > last_key) break;
+    if (scratch_.slots.size() >= first && scratch_.pool.key(at) > last_key) break;
     const uint32_t slot = scratch_.pool.slot(at);
     if (!graph.IsLive(slot)) continue;
     if (options_.filter != nullptr && !options_.filter->Contains(graph.LabelOf(slot))) continue;
     scratch_.slots.push_back(slot);
-    if (scratch_.slots.size() == options_.k) {
+    if (scratch_.slots.size() == first) {
       last_key = scratch_.pool.key(at) + std::min(slack, kFarthestKey - scratch_.pool.key(at));
     }
   }

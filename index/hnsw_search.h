@@ -53,7 +53,6 @@ class HnswSearch {
   void ForEachCandidateBlock(const std::function<void(std::span<const uint32_t>)>& take) const;
 
  private:
-  size_t RerankedCount() const;
   bool Walk(const SearchPlan& plan, std::vector<Neighbor>& found);
   std::vector<Neighbor> Sweep(size_t ef);
   std::vector<Neighbor> TwoHop(const SearchPlan& plan);

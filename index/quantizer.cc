@@ -225,7 +225,8 @@ uint32_t Quantizer::KeySlack(const QueryCode& query, bool euclidean) const {
   const float step = format_ == CodeFormat::kSq8 ? 1 : 2;
   const float own_squares = query.squares / (query.ratio * query.ratio);
   const float variance = (own_squares * step * step + query.squares) / 12;
-  const float slack = 2 * std::sqrt(variance);
+  constexpr float kDeviations = 5;
+  const float slack = kDeviations * std::sqrt(variance);
   return KeyOfSquaredDistance(euclidean ? 2 * query.ratio * slack : slack);
 }
 

@@ -57,8 +57,9 @@ class Quantizer {
   // A query with the full range of its own components, so that less of it is rounded away.
   void EncodeQuery(const float* vector, QueryCode& query) const;
 
-  // How far two rows that are equally near to the query may lie apart by key: twice the standard
-  // deviation of what rounding does to their product. 0 for float32.
+  // How far two rows that are equally near to the query may lie apart by key, if not for certain:
+  // five times the standard deviation of what rounding does to a product. With less, recall is lost
+  // (bench/index_figures.md). 0 for float32.
   uint32_t KeySlack(const QueryCode& query, bool euclidean) const;
 
   // How much nearer by key than another a row must be so that its vector is the nearer one for
