@@ -238,6 +238,20 @@ bool HnswGraph::IsDiverse(const ScoredSlot& candidate, std::span<const ScoredSlo
   return true;
 }
 
+// Gives those that are equally near an order that each owner has for itself. By slot, all of a
+// crowd of equal vectors would link to the first few of it, and no walk would come to the others.
+void HnswGraph::MixEquallyNear(uint32_t owner, std::span<ScoredSlot> sorted) {
+  const auto order = [owner](const ScoredSlot& one) {
+    return Mixed(uint64_t{owner} << 32 | one.slot);
+  };
+  for (auto first = sorted.begin(); first != sorted.end();) {
+    const auto end = std::find_if(first, sorted.end(),
+                                  [key = first->key](const auto& one) { return one.key != key; });
+    if (end - first > 1) std::ranges::sort(first, end, {}, order);
+    first = end;
+  }
+}
+
 void HnswGraph::SelectNeighbors(std::span<const ScoredSlot> candidates, size_t count_max,
                                 std::vector<ScoredSlot>& selected, WalkScratch& scratch) const {
   selected.clear();
@@ -284,6 +298,7 @@ void HnswGraph::LinkTo(uint32_t slot, size_t level, const ScoredSlot& neighbor,
     scratch.candidates.push_back({.key = near_keys[at], .slot = near_slots[at]});
   }
   std::ranges::sort(scratch.candidates);
+  MixEquallyNear(slot, scratch.candidates);
   SelectNeighbors(scratch.candidates, list.links_max, scratch.kept, scratch);
   size_t kept = 0;
   for (const ScoredSlot& link : scratch.kept) links[kept++] = link.slot;
@@ -309,6 +324,7 @@ bool HnswGraph::InsertOnLevel(uint32_t slot, size_t level, uint32_t& entry, uint
   entry = scratch.pool.slot(0);
   entry_key = scratch.pool.key(0);
   if (scratch.candidates.empty()) return false;
+  MixEquallyNear(slot, scratch.candidates);
   SelectNeighbors(scratch.candidates, settings_.m, scratch.selected, scratch);
   LinkOwn(slot, level, scratch.selected);
   for (const ScoredSlot& neighbor : scratch.selected) {

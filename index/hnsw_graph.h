@@ -207,6 +207,7 @@ class HnswGraph {
                uint32_t& key, WalkScratch& scratch) const;
   void WalkLevel(const QueryCode& query, size_t ef, size_t level, uint32_t entry,
                  uint32_t entry_key, WalkScratch& scratch) const;
+  static void MixEquallyNear(uint32_t owner, std::span<ScoredSlot> sorted);
   void SelectNeighbors(std::span<const ScoredSlot> candidates, size_t count_max,
                        std::vector<ScoredSlot>& selected, WalkScratch& scratch) const;
   bool IsDiverse(const ScoredSlot& candidate, std::span<const ScoredSlot> selected,

@@ -188,9 +188,39 @@ TEST_F(HnswIndexTest, EqualVectorsAreAllFound) {
       index_->Search(vectors[3], {.k = 301, .ef_search = 400, .strategy = SearchStrategy::kGraph});
   ASSERT_THAT(answer, IsOk());
   ASSERT_EQ(answer->neighbors.size(), 301u);
+  EXPECT_EQ(answer->strategy, SearchStrategy::kGraph);
   EXPECT_TRUE(std::ranges::all_of(answer->neighbors, [](const Neighbor& neighbor) {
     return neighbor.label == 3 || neighbor.label >= 1'000;
   }));
+}
+
+TEST_F(HnswIndexTest, AWalkComparesByFloat32TheFirstAndWhatRoundingMayHideBehindThem) {
+  constexpr size_t k = 10, kEf = 400, kCrowd = 300;
+  const SeededVectors vectors(3'000, kDimension, 11), queries(50, kDimension, 12);
+  Add(vectors);
+  const SearchOptions options{.k = k, .ef_search = kEf, .strategy = SearchStrategy::kGraph};
+  uint64_t compared = 0;
+  for (size_t at = 0; at < queries.size(); ++at) {
+    compared += index_->Search(queries[at], options)->work.vectors_compared;
+  }
+  EXPECT_GE(compared, k * queries.size());
+  EXPECT_LT(compared, 2 * k * queries.size());
+
+  // Nearer to each other than a step of the codes: any of them may be among the nearest.
+  const auto flat = NewVectorIndex({.dimension = kDimension, .engine = IndexEngine::kFlat});
+  const std::vector<float> middle(queries[0].begin(), queries[0].end());
+  for (size_t at = 0; at < kCrowd; ++at) {
+    std::vector<float> near = middle;
+    for (size_t component = 0; component < kDimension; ++component) {
+      near[component] += 1e-5f * vectors[at][component];
+    }
+    ASSERT_THAT(index_->Upsert(vectors.size() + at, near), IsOk());
+    ASSERT_THAT((*flat)->Upsert(vectors.size() + at, near), IsOk());
+  }
+  const auto found = index_->Search(middle, options);
+  EXPECT_EQ(found->strategy, SearchStrategy::kGraph);
+  EXPECT_GE(found->work.vectors_compared, kCrowd);
+  EXPECT_EQ(LabelsOf(*found), LabelsOf(*(*flat)->Search(middle, {.k = k})));
 }
 
 }  // namespace
