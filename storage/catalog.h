@@ -34,7 +34,7 @@ class Catalog {
 
   // Zero counters for an unknown collection.
   CollectionCountersRecord Counters(uint32_t collection_id) const;
-  // Its last sequence is the newest that any counters, also of collections now removed, told of.
+  // Its last sequence is the newest that the record of the state or any counters told of.
   StoreStateRecord State() const;
 
   // To be called once the change is on disk.

@@ -95,8 +95,12 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::st
     if (!version.ok()) return version.status();
     if (*version == kDataFormat) return directory;
   }
-  if (absl::Status s = WriteDurably(format_path, FormatText(kDataFormat)); !s.ok()) return s;
+  if (absl::Status s = (*directory)->WriteFormat(); !s.ok()) return s;
   return directory;
+}
+
+absl::Status DataDirectory::WriteFormat() const {
+  return WriteDurably(path_ + "/FORMAT", FormatText(kDataFormat));
 }
 
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenExisting(

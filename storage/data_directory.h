@@ -27,6 +27,9 @@ class DataDirectory {
   // else errors as of Open.
   static absl::StatusOr<std::unique_ptr<DataDirectory>> OpenExisting(const std::string& path);
 
+  // Makes FORMAT say the newest version; for one that is written to after OpenExisting.
+  absl::Status WriteFormat() const;
+
   // Frees the lock.
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;

@@ -137,6 +137,8 @@ absl::StatusOr<RecoveryReport> ApplyRecovery(const std::string& data_directory,
     return absl::FailedPreconditionError(fmt::format("{} is there already: try again", kept));
   }
   absl::Status made = RecoveredCopy(path, copy, RecoveredCopy::Purpose::kUse).Make(report);
+  // It has records that an older program does not know.
+  if (made.ok()) made = (*directory)->WriteFormat();
   if (made.ok()) {
     report.left = CheckCopy(copy, path);
     made = PutInPlace(**directory, kept);

@@ -21,8 +21,8 @@ struct RecoveryReport {
   std::vector<LogRecovery> logs;   // Those of which something is dropped, oldest first.
   std::map<uint32_t, CollectionWrites> dropped;  // What could be read of that, by collection id.
   std::map<uint32_t, std::string> names;         // Of collections, as far as they are known.
-  // Requests are counted by the store: those between these two are dropped. None: no dropped
-  // request could be read.
+  // Requests are counted by the store: those between these two are dropped. None: nothing that was
+  // dropped and could be read tells of a request.
   uint64_t last_sequence_left = 0;
   std::optional<uint64_t> last_sequence_dropped;
   DatabaseCheck left;     // Of what is there after the recovery.
@@ -47,7 +47,8 @@ absl::StatusOr<RecoveryReport> PlanRecovery(const std::string& data_directory);
 // Does it. The recovered database takes the place of the damaged one in one step, which the file
 // system must be able to do (FailedPrecondition); the damaged one, and the files derived from it,
 // which may know more than is left, go to `recovered-NOW_UNIX_MS/` in the data directory. Until
-// then, and after an error, nothing is changed but that this directory may be there.
+// then, and after an error, nothing is changed but that this directory may be there, and FORMAT may
+// say the newest version.
 absl::StatusOr<RecoveryReport> ApplyRecovery(const std::string& data_directory,
                                              int64_t now_unix_ms);
 

@@ -43,7 +43,7 @@ class LoggedWrites {
   // Contents are told apart by ContentHash and VectorHash.
   bool MayBelongTogether(uint32_t collection_id, uint64_t label, bool is_newer, size_t content,
                          size_t vector) const;
-  // Of the newest request in them, in the store's count; none when no batch holds requests.
+  // The newest request they tell of, in the store's count; none when they tell of none.
   std::optional<uint64_t> last_sequence() const { return last_sequence_; }
 
  private:

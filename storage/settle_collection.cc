@@ -26,7 +26,12 @@ class Settlement {
         labels_(counters_.next_label) {}
 
   absl::StatusOr<uint64_t> Run() {
-    if (!ReadAll()) return 0;
+    if (!ReadAll()) {
+      CollectionCountersRecord kept = counters_;
+      kept.last_sequence = std::max(kept.last_sequence, newest_sequence_);
+      if (absl::Status s = PutCounters(kept); !s.ok()) return s;
+      return 0;
+    }
     const auto removed = static_cast<uint64_t>(std::ranges::count_if(labels_, [](const auto& one) {
       return (one.has_id || one.has_document) && !one.IsWhole();
     }));
@@ -38,9 +43,7 @@ class Settlement {
       if (absl::Status s = RemoveHalves(family); !s.ok()) return s;
     }
     if (absl::Status s = RemoveIds(); !s.ok()) return s;
-    const rocksdb::Status put =
-        files_.db().Put({}, files_.meta(), CountersKey(collection_id_), EncodeCounters(settled));
-    if (!put.ok()) return FromRocksDb(put, "writing the counters of a collection");
+    if (absl::Status s = PutCounters(settled); !s.ok()) return s;
     return removed;
   }
 
@@ -103,6 +106,12 @@ class Settlement {
   static bool IsIdOf(std::string_view key, const Label& label) {
     const std::string_view id = key.substr(sizeof(uint32_t));
     return label.has_document && label.id_hash == std::hash<std::string_view>()(id);
+  }
+
+  absl::Status PutCounters(const CollectionCountersRecord& counters) const {
+    return FromRocksDb(
+        files_.db().Put({}, files_.meta(), CountersKey(collection_id_), EncodeCounters(counters)),
+        "writing the counters of a collection");
   }
 
   absl::Status Remove(rocksdb::ColumnFamilyHandle* family, std::string_view key) const {

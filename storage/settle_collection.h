@@ -16,11 +16,11 @@ namespace simile {
 // left.
 // Returns how many documents were removed that had an id or a record.
 //
-// Nothing is done, and 0 returned, when a table of the collection cannot be read: then a document
-// may be whole that does not look so. Removed too is a document whose dropped request changed the
-// rest and put the same vector again. What cannot be told: a vector put by a request of which
-// nothing can be read, under a document that was there before. Cost: the collection is read twice;
-// 24 bytes of memory per label.
+// Nothing is removed, and 0 returned, when a table of the collection cannot be read: then a
+// document may be whole that does not look so. Removed too is a document whose dropped request
+// changed the rest and put the same vector again. What cannot be told: a vector put by a request of
+// which nothing can be read, under a document that was there before. Cost: the collection is read
+// twice; 24 bytes of memory per label.
 absl::StatusOr<uint64_t> SettleCollection(const DatabaseFiles& files, const Catalog& catalog,
                                           uint32_t collection_id, const LoggedWrites& dropped);
 

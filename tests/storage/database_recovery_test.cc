@@ -11,6 +11,8 @@
 
 #include "base/crc32c.h"
 #include "fmt/format.h"
+#include "storage/data_directory.h"
+#include "storage/database_files.h"
 #include "storage/log_records.h"
 #include "tests/storage/crash_fixture.h"
 
@@ -317,6 +319,40 @@ TEST_F(DatabaseRecoveryTest, FamiliesThatWereWrittenBeyondTheDamageAreCutToWhatI
   WriteNumbers(2'000, 2'100);
   Close();
   EXPECT_TRUE(CheckDatabase(options_.data_directory)->is_good());
+}
+
+TEST_F(DatabaseRecoveryTest, NoSequenceIsGivenTwiceWhereATableCannotBeRead) {
+  options_.memtable_bytes = 64 << 10;
+  Reopen();
+  WriteNumbers(kDocuments, 5 * kDocuments);
+  Close();
+  std::vector<rocksdb::LiveFileMetaData> tables;
+  (*DatabaseFiles::OpenReadOnly(DatabasePath()))->db().GetLiveFilesMetaData(&tables);
+  const auto of_vectors =
+      std::ranges::find(tables, "vectors", &rocksdb::LiveFileMetaData::column_family_name);
+  ASSERT_NE(of_vectors, tables.end());
+  FlipByte(DatabasePath() + of_vectors->name, of_vectors->size / 3);
+  const std::string log = FilesEndingIn(".log").front();
+  FlipByte(log, fs::file_size(log) / 2);
+  Apply();
+  Reopen();
+  const auto documents = store_->List(kCrashCollectionId, 0, 5 * kDocuments, {});
+  ASSERT_THAT(documents, IsOk());
+  ASSERT_FALSE(documents->empty());
+  for (const StoredDocument& document : *documents) {
+    EXPECT_LE(document.sequence, store_->Statistics().last_sequence);
+  }
+}
+
+TEST_F(DatabaseRecoveryTest, WhatIsRecoveredHasTheNewestFormat) {
+  const std::string format = options_.data_directory + "/FORMAT";
+  WriteFile(format, FormatText(kDataFormat - 1));
+  const std::string log = FilesEndingIn(".log").front();
+  FlipByte(log, fs::file_size(log) / 2);
+  Plan();
+  EXPECT_EQ(ReadFile(format), FormatText(kDataFormat - 1));
+  Apply();
+  EXPECT_EQ(ReadFile(format), FormatText(kDataFormat));
 }
 
 TEST_F(DatabaseRecoveryTest, ADamagedCatalogTableIsNotRecoveredButSaid) {
