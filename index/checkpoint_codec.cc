@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kManifestMagic = "SIMILEIM";
 constexpr std::string_view kSlotsMagic = "SIMILEIS";
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr size_t kChunksMax = 32'767;
 
 absl::Status Damaged(std::string_view what) {

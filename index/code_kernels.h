@@ -38,7 +38,8 @@ struct CodeRows {
 // Which of the rows are nearer than a bound. A key is smaller the nearer a row is; keys under
 // queries of the same ratio compare with each other.
 //   products      2^31 - (raw - offset), or for float32 the bits of -raw in unsigned order
-//   Euclidean     the squared distance in units of codes, never below 0
+//   Euclidean     the squared distance in units of codes, never below 0; its integer part, or for
+//                 float32 its bits in unsigned order
 // Writes slots and keys of the rows whose key is below `bound`, in the order they came, and returns
 // their number. Both arrays must have room for 16 more than `count`, which is at most kRowsMax.
 using NearerFunction = size_t (*)(const CodeRows& rows, const QueryCode& query,

@@ -103,6 +103,14 @@ struct Float32 {
 HWY_INLINE uint32_t KeyOfDot(int32_t product) { return KeyOfProduct(product); }
 HWY_INLINE uint32_t KeyOfDot(float product) { return OrderedBits(-product); }
 
+HWY_INLINE uint32_t KeyOfDistance(const QueryCode& query, float squares, int32_t product) {
+  return KeyOfSquaredDistance(squares + query.squares -
+                              2 * query.ratio * static_cast<float>(product));
+}
+HWY_INLINE uint32_t KeyOfDistance(const QueryCode& query, float squares, float product) {
+  return KeyOfFloatSquaredDistance(squares + query.squares - 2 * query.ratio * product);
+}
+
 template <typename Format, bool kEuclidean>
 size_t Nearer(const CodeRows& rows, const QueryCode& query, const uint32_t* slots, size_t count,
               uint32_t bound, uint32_t* near_slots, uint32_t* near_keys) {
@@ -125,8 +133,7 @@ size_t Nearer(const CodeRows& rows, const QueryCode& query, const uint32_t* slot
     if (kEuclidean) {
       const std::byte* chunk = rows.chunks[slots[at] / kSlotsOfChunk] + rows.squares_offset;
       const float squares = reinterpret_cast<const float*>(chunk)[slots[at] % kSlotsOfChunk];
-      key = KeyOfSquaredDistance(squares + query.squares -
-                                 2 * query.ratio * static_cast<float>(product));
+      key = KeyOfDistance(query, squares, product);
     } else {
       key = KeyOfDot(product);
     }

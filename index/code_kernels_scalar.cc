@@ -45,7 +45,7 @@ uint32_t Float32Key(const uint8_t* row, size_t row_bytes, const QueryCode& query
   float raw = 0;
   for (size_t at = 0; at < row_bytes / sizeof(float); ++at) raw += values[at] * components[at];
   if (!euclidean) return OrderedBits(-raw);
-  return KeyOfSquaredDistance(squares + query.squares - 2 * query.ratio * raw);
+  return KeyOfFloatSquaredDistance(squares + query.squares - 2 * query.ratio * raw);
 }
 
 template <auto kKey, bool kEuclidean>

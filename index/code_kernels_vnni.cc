@@ -98,22 +98,21 @@ SIMILE_VNNI_INLINE __m128 SquaresOf(const CodeRows& rows, const uint32_t* slots)
   return _mm_load_ps(squares);
 }
 
-// `squares` of the rows are looked at for Euclidean keys only.
-SIMILE_VNNI_INLINE __m128i KeysOfSquaredDistances(const QueryCode& query, __m128 squares,
-                                                  __m128 products) {
+SIMILE_VNNI_INLINE __m128 SquaredDistances(const QueryCode& query, __m128 squares,
+                                           __m128 products) {
   const __m128 both = _mm_add_ps(squares, _mm_set1_ps(query.squares));
   const __m128 distances = _mm_fnmadd_ps(_mm_set1_ps(2 * query.ratio), products, both);
-  const __m128 bounded =
-      _mm_min_ps(_mm_max_ps(distances, _mm_setzero_ps()), _mm_set1_ps(kSquaredDistanceMax));
-  return _mm_cvttps_epu32(bounded);
+  return _mm_max_ps(distances, _mm_setzero_ps());
 }
 
+// `squares` of the rows are looked at for Euclidean keys only.
 template <typename Format, bool kEuclidean>
 SIMILE_VNNI_INLINE __m128i KeysOfSums(const QueryCode& query, __m128 squares, __m128i sums) {
   if constexpr (Format::kDoubled) sums = _mm_slli_epi32(sums, 1);
   const __m128i products = _mm_sub_epi32(sums, _mm_set1_epi32(query.offset));
   if constexpr (kEuclidean) {
-    return KeysOfSquaredDistances(query, squares, _mm_cvtepi32_ps(products));
+    const __m128 distances = SquaredDistances(query, squares, _mm_cvtepi32_ps(products));
+    return _mm_cvttps_epu32(_mm_min_ps(distances, _mm_set1_ps(kSquaredDistanceMax)));
   } else {
     return _mm_sub_epi32(_mm_set1_epi32(static_cast<int>(0x80000000u)), products);
   }
@@ -121,14 +120,13 @@ SIMILE_VNNI_INLINE __m128i KeysOfSums(const QueryCode& query, __m128 squares, __
 
 template <typename Format, bool kEuclidean>
 SIMILE_VNNI_INLINE __m128i KeysOfSums(const QueryCode& query, __m128 squares, __m128 sums) {
-  if constexpr (kEuclidean) {
-    return _mm_castps_si128(_mm_castsi128_ps(KeysOfSquaredDistances(query, squares, sums)));
-  } else {
-    const __m128i bits = _mm_castps_si128(_mm_sub_ps(_mm_setzero_ps(), sums));
-    const __m128i flips =
-        _mm_or_si128(_mm_srai_epi32(bits, 31), _mm_set1_epi32(static_cast<int>(0x80000000u)));
-    return _mm_xor_si128(bits, flips);
-  }
+  // As OrderedBits.
+  const __m128 ordered =
+      kEuclidean ? SquaredDistances(query, squares, sums) : _mm_sub_ps(_mm_setzero_ps(), sums);
+  const __m128i bits = _mm_castps_si128(ordered);
+  const __m128i flips =
+      _mm_or_si128(_mm_srai_epi32(bits, 31), _mm_set1_epi32(static_cast<int>(0x80000000u)));
+  return _mm_xor_si128(bits, flips);
 }
 
 // With rows of `kLines` cache lines, or of any number when that is 0.

@@ -20,12 +20,18 @@ inline uint32_t KeyOfProduct(int32_t product) {
   return 0x80000000u - static_cast<uint32_t>(product);
 }
 
-// Of a squared distance. Far beyond anything that two rows can have, keys are equal.
+// Of a squared distance in units of integer codes. Far beyond anything that two rows can have, keys
+// are equal.
 inline constexpr float kSquaredDistanceMax = 4.0e9f;
 
 inline uint32_t KeyOfSquaredDistance(float distance) {
   if (!(distance > 0)) return 0;
   return static_cast<uint32_t>(distance < kSquaredDistanceMax ? distance : kSquaredDistanceMax);
+}
+
+// Of one by float32 components, which may be as small as one likes.
+inline uint32_t KeyOfFloatSquaredDistance(float distance) {
+  return OrderedBits(distance > 0 ? distance : 0.0f);
 }
 
 }  // namespace simile::index_internal
