@@ -191,7 +191,8 @@ class ScaleBench {
     const auto nearest = First(kNeighbors, [&](size_t row) { return -products[row]; });
     const auto first = First(kNeighbors, [&](size_t row) { return keys[row]; });
     // As HnswSearch: and what is behind the k-th by less than rounding may hide.
-    const uint64_t limit = uint64_t{keys[first.back()]} + quantizer.KeySlack(code, false);
+    const uint64_t limit =
+        uint64_t{keys[first.back()]} + quantizer.KeySlack(code, code.squares, false);
     std::vector<uint32_t> candidates;
     for (uint32_t row = 0; row < keys.size(); ++row) {
       if (keys[row] <= limit) candidates.push_back(row);

@@ -12,7 +12,8 @@ namespace {
 
 constexpr size_t kLineBytes = 64;
 
-// SplitMix64 (Steele et al. 2014): a level by slot needs no state that threads would share.
+// SplitMix64 (Steele et al. 2014): levels by slot, and orders of slots, need no state that threads
+// would share.
 uint64_t Mixed(uint64_t value) {
   value += 0x9E3779B97F4A7C15u;
   value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9u;

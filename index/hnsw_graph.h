@@ -142,6 +142,8 @@ class HnswGraph {
   }
   bool IsLive(uint32_t slot) const { return StateOf(slot) == State::kLive; }
   uint64_t LabelOf(uint32_t slot) const { return memory_.Label(slot); }
+  // Of its code.
+  float SquaresOf(uint32_t slot) const { return memory_.Squares(slot); }
   const float* VectorOf(uint32_t slot) const { return memory_.Vector(slot); }
   void FetchVector(uint32_t slot) const;
   size_t LevelOf(uint32_t slot) const { return memory_.Level(slot); }

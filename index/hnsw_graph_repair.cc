@@ -47,6 +47,7 @@ bool HnswGraph::RelinkLevel(uint32_t slot, size_t level, WalkScratch& scratch) {
   QueryOf(slot, scratch.owner_query);
   ScoreSlots(scratch.owner_query, scratch.slots, scratch.candidates, scratch);
   std::ranges::sort(scratch.candidates);
+  MixEquallyNear(slot, scratch.candidates);
   ScoreSlots(scratch.owner_query, {links, static_cast<size_t>(good_end - links)}, scratch.kept,
              scratch);
   // The nearest for each lost link: those further off are hardly ever kept.
@@ -82,6 +83,7 @@ void HnswGraph::LinkBack(uint32_t slot, WalkScratch& scratch) {
   QueryOf(slot, scratch.owner_query);
   ScoreSlots(scratch.owner_query, {neighbors, count}, scratch.candidates, scratch);
   std::ranges::sort(scratch.candidates);
+  MixEquallyNear(slot, scratch.candidates);
   for (size_t at = 0; at < std::min(scratch.candidates.size(), kLinkedBackFrom); ++at) {
     const uint32_t neighbor = scratch.candidates[at].slot;
     if (IsCondemned(neighbor)) continue;

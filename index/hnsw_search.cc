@@ -122,9 +122,9 @@ std::vector<Neighbor> HnswSearch::TwoHop(const SearchPlan& plan) {
 // rounding may have put there.
 std::vector<Neighbor> HnswSearch::Reranked() {
   const HnswGraph& graph = place_.graph;
-  // Places of one label may both be among the first.
+  // Places of one label may both be among the first. A vector whose replacing begins meanwhile may
+  // make it one too few; then a wider walk follows.
   const size_t first = options_.k + place_.upserting.load(std::memory_order_relaxed);
-  const uint32_t slack = graph.quantizer().KeySlack(scratch_.query, is_euclidean_);
   scratch_.slots.clear();
   uint32_t last_key = kFarthestKey;
   for (size_t at = 0; at < scratch_.pool.size(); ++at) {
@@ -134,7 +134,10 @@ std::vector<Neighbor> HnswSearch::Reranked() {
     if (options_.filter != nullptr && !options_.filter->Contains(graph.LabelOf(slot))) continue;
     scratch_.slots.push_back(slot);
     if (scratch_.slots.size() == first) {
-      last_key = scratch_.pool.key(at) + std::min(slack, kFarthestKey - scratch_.pool.key(at));
+      const uint32_t key = scratch_.pool.key(at);
+      const uint32_t slack =
+          graph.quantizer().KeySlack(scratch_.query, graph.SquaresOf(slot), is_euclidean_);
+      last_key = key + std::min(slack, kFarthestKey - key);
     }
   }
   std::vector<Neighbor> found = NearestOf(scratch_.slots.size(), scratch_.slots);

@@ -219,12 +219,12 @@ void Quantizer::EncodeQuery(const float* vector, QueryCode& query) const {
   query.offset = (format_ == CodeFormat::kSq8 ? kSq8Middle : kSq4Max) * sum;
 }
 
-uint32_t Quantizer::KeySlack(const QueryCode& query, bool euclidean) const {
+uint32_t Quantizer::KeySlack(const QueryCode& query, float row_squares, bool euclidean) const {
   if (format_ == CodeFormat::kFloat32) return 0;
   // A value that was rounded to a step s is off by s / sqrt(12) on average.
   const float step = format_ == CodeFormat::kSq8 ? 1 : 2;
-  const float own_squares = query.squares / (query.ratio * query.ratio);
-  const float variance = (own_squares * step * step + query.squares) / 12;
+  const float own_length = std::sqrt(query.squares) / query.ratio;
+  const float variance = (own_length * own_length * step * step + row_squares) / 12;
   constexpr float kDeviations = 5;
   const float slack = kDeviations * std::sqrt(variance);
   return KeyOfSquaredDistance(euclidean ? 2 * query.ratio * slack : slack);

@@ -58,9 +58,9 @@ class Quantizer {
   void EncodeQuery(const float* vector, QueryCode& query) const;
 
   // How far two rows that are equally near to the query may lie apart by key, if not for certain:
-  // five times the standard deviation of what rounding does to a product. With less, recall is lost
-  // (bench/index_figures.md). 0 for float32.
-  uint32_t KeySlack(const QueryCode& query, bool euclidean) const;
+  // five times the standard deviation of what rounding does to a product with a row of that sum of
+  // squares. With less, recall is lost (bench/index_figures.md). 0 for float32.
+  uint32_t KeySlack(const QueryCode& query, float row_squares, bool euclidean) const;
 
   // How much nearer by key than another a row must be so that its vector is the nearer one for
   // certain. Of rows that are not coarse, with sums of squares up to `largest_squares`. For integer

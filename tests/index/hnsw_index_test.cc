@@ -194,6 +194,58 @@ TEST_F(HnswIndexTest, EqualVectorsAreAllFound) {
   }));
 }
 
+TEST(HnswScaleTest, Float32DistancesFarBelowOneAreToldApart) {
+  constexpr size_t k = 10;
+  const SeededVectors vectors(3'000, kDimension, 15), queries(100, kDimension, 16);
+  const IndexSettings settings{.dimension = kDimension, .metric = Metric::kEuclidean};
+  const auto index = NewHnswIndex(settings, CodeFormat::kFloat32);
+  const auto flat = NewVectorIndex(
+      {.dimension = kDimension, .metric = Metric::kEuclidean, .engine = IndexEngine::kFlat});
+  const auto small = [](std::span<const float> vector) {
+    std::vector<float> scaled(vector.begin(), vector.end());
+    for (float& component : scaled) component *= 1e-3f;
+    return scaled;
+  };
+  for (size_t at = 0; at < vectors.size(); ++at) {
+    ASSERT_THAT(index->Upsert(at, small(vectors[at])), IsOk());
+    ASSERT_THAT((*flat)->Upsert(at, small(vectors[at])), IsOk());
+  }
+  size_t found = 0;
+  for (size_t at = 0; at < queries.size(); ++at) {
+    const auto answer =
+        index->Search(small(queries[at]), {.k = k, .strategy = SearchStrategy::kGraph});
+    const auto nearest = (*flat)->Search(small(queries[at]), {.k = k});
+    for (const uint64_t label : LabelsOf(*nearest)) {
+      found += static_cast<size_t>(std::ranges::count(LabelsOf(*answer), label));
+    }
+  }
+  EXPECT_GE(found, 95 * k);
+}
+
+TEST(HnswScaleTest, HowManyAreComparedByFloat32DoesNotDependOnTheLengthOfTheQuery) {
+  const SeededVectors vectors(3'000, kDimension, 13), queries(50, kDimension, 14);
+  const auto index =
+      NewHnswIndex({.dimension = kDimension, .metric = Metric::kDotProduct}, CodeFormat::kSq8);
+  for (size_t at = 0; at < vectors.size(); ++at) {
+    ASSERT_THAT(index->Upsert(at, vectors[at]), IsOk());
+  }
+  const auto compared = [&](float length) {
+    uint64_t sum = 0;
+    for (size_t at = 0; at < queries.size(); ++at) {
+      std::vector<float> query(queries[at].begin(), queries[at].end());
+      for (float& component : query) component *= length;
+      sum += index->Search(query, {.k = 10, .ef_search = 400, .strategy = SearchStrategy::kGraph})
+                 ->work.vectors_compared;
+    }
+    return sum;
+  };
+  const uint64_t as_they_are = compared(1);
+  EXPECT_LT(as_they_are, 20 * queries.size());
+  // Powers of two change no code of a query.
+  EXPECT_EQ(compared(1024), as_they_are);
+  EXPECT_EQ(compared(0x1p-10f), as_they_are);
+}
+
 TEST_F(HnswIndexTest, AWalkComparesByFloat32TheFirstAndWhatRoundingMayHideBehindThem) {
   constexpr size_t k = 10, kEf = 400, kCrowd = 300;
   const SeededVectors vectors(3'000, kDimension, 11), queries(50, kDimension, 12);
