@@ -244,13 +244,18 @@ absl::Status RecoveredCopy::Settle(const DatabaseFiles& files,
   for (const CollectionRecord& record : (*catalog)->Collections()) {
     report.names[record.id] = record.name;
     if (!MayBeAhead()) continue;
-    const auto removed = SettleCollection(files, **catalog, record.id, dropped);
-    if (!removed.ok()) return removed.status();
-    if (*removed == 0) continue;
+    const auto settled = SettleCollection(files, **catalog, record.id, dropped);
+    if (!settled.ok()) return settled.status();
+    if (settled->newer_kept > 0) {
+      report.steps.push_back(fmt::format(
+          "collection '{}': {} documents of dropped requests are kept, as tables hold them whole",
+          record.name, settled->newer_kept));
+    }
+    if (settled->removed == 0) continue;
     report.steps.push_back(
         fmt::format("collection '{}': {} documents are removed, as only a part of them is left or "
                     "a part is of a dropped request",
-                    record.name, *removed));
+                    record.name, settled->removed));
   }
   if (!report.logs.empty()) {
     // A client that comes back begins again, instead of behind documents that are dropped.

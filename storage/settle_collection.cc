@@ -25,26 +25,27 @@ class Settlement {
         last_sequence_(catalog.State().last_sequence),
         labels_(counters_.next_label) {}
 
-  absl::StatusOr<uint64_t> Run() {
+  absl::StatusOr<SettledDocuments> Run() {
     if (!ReadAll()) {
       CollectionCountersRecord kept = counters_;
       kept.last_sequence = std::max(kept.last_sequence, newest_sequence_);
       if (absl::Status s = PutCounters(kept); !s.ok()) return s;
-      return 0;
+      return SettledDocuments();
     }
-    const auto removed = static_cast<uint64_t>(std::ranges::count_if(labels_, [](const auto& one) {
-      return (one.has_id || one.has_document) && !one.IsWhole();
-    }));
+    const SettledDocuments documents{
+        .removed = Count(
+            [](const Label& one) { return (one.has_id || one.has_document) && !one.IsWhole(); }),
+        .newer_kept = Count([](const Label& one) { return one.is_newer && one.IsWhole(); })};
     CollectionCountersRecord settled{
         .next_label = std::max<uint64_t>(counters_.next_label, labels_.size()),
-        .document_count = static_cast<uint64_t>(std::ranges::count_if(labels_, &Label::IsWhole)),
+        .document_count = Count([](const Label& one) { return one.IsWhole(); }),
         .last_sequence = std::max(counters_.last_sequence, newest_sequence_)};
     for (rocksdb::ColumnFamilyHandle* family : {files_.documents(), files_.vectors()}) {
       if (absl::Status s = RemoveHalves(family); !s.ok()) return s;
     }
     if (absl::Status s = RemoveIds(); !s.ok()) return s;
     if (absl::Status s = PutCounters(settled); !s.ok()) return s;
-    return removed;
+    return documents;
   }
 
  private:
@@ -60,6 +61,11 @@ class Settlement {
 
     bool IsWhole() const { return has_id && has_document && has_vector && !is_mixed; }
   };
+
+  template <typename Is>
+  uint64_t Count(Is is) const {
+    return static_cast<uint64_t>(std::ranges::count_if(labels_, is));
+  }
 
   absl::Status Scan(rocksdb::ColumnFamilyHandle* family, const DatabaseFiles::Visit& visit) const {
     return files_.Scan(family, CollectionRange(collection_id_), visit);
@@ -144,8 +150,9 @@ class Settlement {
 
 }  // namespace
 
-absl::StatusOr<uint64_t> SettleCollection(const DatabaseFiles& files, const Catalog& catalog,
-                                          uint32_t collection_id, const LoggedWrites& dropped) {
+absl::StatusOr<SettledDocuments> SettleCollection(const DatabaseFiles& files,
+                                                  const Catalog& catalog, uint32_t collection_id,
+                                                  const LoggedWrites& dropped) {
   return Settlement(files, catalog, collection_id, dropped).Run();
 }
 

@@ -10,19 +10,24 @@
 
 namespace simile {
 
+struct SettledDocuments {
+  uint64_t removed = 0;     // That had an id or a record.
+  uint64_t newer_kept = 0;  // Of dropped requests, and whole.
+};
+
 // Makes a collection agree with itself after requests were dropped from the end of the log, of
 // which some column families may have been written to tables before: documents of which a part is
 // missing, or only a part comes from a dropped request, are removed, and the counters say what is
 // left.
-// Returns how many documents were removed that had an id or a record.
 //
-// Nothing is removed, and 0 returned, when a table of the collection cannot be read: then a
+// Nothing is removed, and zeros returned, when a table of the collection cannot be read: then a
 // document may be whole that does not look so. Removed too is a document whose dropped request
 // changed the rest and put the same vector again. What cannot be told: a vector put by a request of
 // which nothing can be read, under a document that was there before. Cost: the collection is read
 // twice; 24 bytes of memory per label.
-absl::StatusOr<uint64_t> SettleCollection(const DatabaseFiles& files, const Catalog& catalog,
-                                          uint32_t collection_id, const LoggedWrites& dropped);
+absl::StatusOr<SettledDocuments> SettleCollection(const DatabaseFiles& files,
+                                                  const Catalog& catalog, uint32_t collection_id,
+                                                  const LoggedWrites& dropped);
 
 }  // namespace simile
 

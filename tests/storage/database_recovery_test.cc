@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
@@ -312,6 +313,7 @@ TEST_F(DatabaseRecoveryTest, FamiliesThatWereWrittenBeyondTheDamageAreCutToWhatI
   EXPECT_EQ(plan.logs.size(), logs.size());
   const RecoveryReport report = Apply();
   EXPECT_TRUE(report.left.is_good()) << report.left.collections.at(0).findings.at(0);
+  EXPECT_THAT(report.steps, Contains(HasSubstr("documents of dropped requests are kept")));
   Reopen();
   const std::set<uint32_t> numbers = NumbersStored();
   EXPECT_EQ(numbers.size(), DocumentsOf(report));
