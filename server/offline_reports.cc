@@ -78,10 +78,7 @@ void PrintDamage(const DatabaseCheck& check) {
 
 void PrintRecovery(const RecoveryReport& report, const std::string& data_directory) {
   if (!report.is_needed) {
-    fmt::print(
-        "{} needs no recovery: a server starts on it as it is; `check` tells whether "
-        "tables are damaged\n",
-        data_directory);
+    fmt::print("{} needs no recovery: nothing is damaged\n", data_directory);
     return;
   }
   const bool is_done = !report.kept_path.empty();

@@ -13,9 +13,6 @@
 namespace simile {
 namespace {
 
-// Where it is kept what was forgotten; no request has this sequence.
-constexpr uint64_t kForgottenAt = 0;
-
 absl::Status Damaged(uint32_t collection_id, uint64_t sequence, const absl::Status& reason) {
   return absl::DataLossError(fmt::format("what request {} changed in collection {} is damaged: {}",
                                          sequence, collection_id, std::string(reason.message())));
@@ -24,11 +21,11 @@ absl::Status Damaged(uint32_t collection_id, uint64_t sequence, const absl::Stat
 }  // namespace
 
 absl::StatusOr<uint64_t> ChangeLog::ForgottenThrough(uint32_t collection_id) const {
-  const auto stored = files_.Get(files_.changes(), ChangesKey(collection_id, kForgottenAt));
+  const auto stored = files_.Get(files_.changes(), ChangesKey(collection_id, kChangesForgottenAt));
   if (stored.status().code() == absl::StatusCode::kNotFound) return 0;
   if (!stored.ok()) return stored.status();
   const auto sequence = DecodeChangesForgotten(*stored);
-  if (!sequence.ok()) return Damaged(collection_id, kForgottenAt, sequence.status());
+  if (!sequence.ok()) return Damaged(collection_id, kChangesForgottenAt, sequence.status());
   return sequence;
 }
 
@@ -61,9 +58,9 @@ absl::Status ChangeLog::Forget(uint32_t collection_id, uint64_t through_sequence
   if (!forgotten.ok()) return forgotten.status();
   if (through_sequence <= *forgotten) return absl::OkStatus();
   rocksdb::WriteBatch batch;
-  batch.DeleteRange(files_.changes(), ChangesKey(collection_id, kForgottenAt + 1),
+  batch.DeleteRange(files_.changes(), ChangesKey(collection_id, kChangesForgottenAt + 1),
                     ChangesKey(collection_id, through_sequence + 1));
-  batch.Put(files_.changes(), ChangesKey(collection_id, kForgottenAt),
+  batch.Put(files_.changes(), ChangesKey(collection_id, kChangesForgottenAt),
             EncodeChangesForgotten(through_sequence));
   return FromRocksDb(files_.Write(rocksdb::WriteOptions(), &batch), "forgetting changes");
 }

@@ -10,6 +10,10 @@
 
 namespace simile {
 
+// Where among the changes of a collection it is kept up to which sequence they are forgotten; no
+// request has this sequence.
+inline constexpr uint64_t kChangesForgottenAt = 0;
+
 // Which vectors each request changed, for whoever keeps something that is derived from them: with
 // what was true up to a sequence, and the changes after it, all of it can be made true again.
 // Written by CommitBatch in the batch of the request, forgotten when nobody needs them any more.

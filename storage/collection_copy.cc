@@ -1,20 +1,16 @@
 #include "storage/collection_copy.h"
 
-#include <rocksdb/write_batch.h>
-
 #include <filesystem>
 #include <memory>
 #include <system_error>
 
 #include "base/durable_file.h"
 #include "fmt/format.h"
+#include "storage/bulk_writer.h"
 #include "storage/keys.h"
-#include "storage/rocksdb_status.h"
 
 namespace simile {
 namespace {
-
-constexpr size_t kBatchBytes = size_t{4} << 20;
 
 // The database of one moment, for as long as this lives.
 class Moment {
@@ -32,18 +28,9 @@ class Moment {
   const rocksdb::Snapshot* const snapshot_;
 };
 
-// The log would be written for nothing: who reads the copy gets its tables.
-absl::Status Write(const DatabaseFiles& to, rocksdb::WriteBatch& batch) {
-  rocksdb::WriteOptions options;
-  options.disableWAL = true;
-  const rocksdb::Status written = to.db().Write(options, &batch);
-  batch.Clear();
-  return FromRocksDb(written, "writing the copy of a collection");
-}
-
 absl::Status CopyCatalog(const DatabaseFiles& from, const Moment& moment, uint32_t collection_id,
                          const DatabaseFiles& to) {
-  rocksdb::WriteBatch batch;
+  BulkWriter writer(to);
   for (const std::string& key :
        {std::string(kStoreStateKey), CollectionKey(collection_id), CountersKey(collection_id)}) {
     const auto value = from.Get(from.meta(), key, moment.get());
@@ -51,25 +38,25 @@ absl::Status CopyCatalog(const DatabaseFiles& from, const Moment& moment, uint32
       return absl::NotFoundError("the collection was deleted");
     }
     if (!value.ok()) return value.status();
-    batch.Put(to.meta(), key, *value);
+    writer.Put(to.meta(), key, *value);
   }
-  return Write(to, batch);
+  return writer.Write();
 }
 
 absl::Status CopyRange(const DatabaseFiles& from, const Moment& moment, uint32_t collection_id,
                        size_t family, const DatabaseFiles& to,
                        const std::function<absl::Status()>& check) {
-  rocksdb::WriteBatch batch;
+  BulkWriter writer(to);
   const auto copy = [&](std::string_view key, std::string_view value) {
-    batch.Put(to.all()[family], key, value);
-    if (batch.GetDataSize() < kBatchBytes) return absl::OkStatus();
+    writer.Put(to.all()[family], key, value);
+    if (!writer.is_full()) return absl::OkStatus();
     if (absl::Status s = check(); !s.ok()) return s;
-    return Write(to, batch);
+    return writer.Write();
   };
   const absl::Status scanned =
       from.Scan(from.all()[family], CollectionRange(collection_id), copy, moment.get());
   if (!scanned.ok()) return scanned;
-  return Write(to, batch);
+  return writer.Write();
 }
 
 absl::Status CopyAll(const DatabaseFiles& from, uint32_t collection_id, const DatabaseFiles& to,

@@ -13,9 +13,8 @@
 
 #include "base/durable_file.h"
 #include "fmt/format.h"
-#include "storage/catalog.h"
 #include "storage/data_directory.h"
-#include "storage/database_files.h"
+#include "storage/database_check.h"
 #include "storage/recovered_copy.h"
 
 namespace simile {
@@ -50,7 +49,6 @@ class TrialDirectory {
   const std::string path_;
 };
 
-// Whether a server would refuse to start.
 bool IsNeeded(const std::string& path) {
   std::error_code error;
   if (!fs::exists(path, error)) return false;
@@ -59,20 +57,8 @@ bool IsNeeded(const std::string& path) {
     const std::string extension = entry.path().extension();
     has_data = has_data || extension == ".sst" || extension == ".log";
   }
-  // A first start that was interrupted.
-  if (!has_data) return false;
-  if (!FindDamagedLogs(path).empty()) return true;
-  const auto files = DatabaseFiles::OpenReadOnly(path, DamagePolicy::kServeAround);
-  return !files.ok() || !Catalog::Load(**files).ok();
-}
-
-// What is left is told under the path that it is to have.
-DatabaseCheck CheckCopy(const std::string& copy, const std::string& path) {
-  DatabaseCheck check = CheckDatabaseFiles(copy);
-  for (DamagedFile& file : check.files) {
-    if (file.path.starts_with(copy)) file.path = path + file.path.substr(copy.size());
-  }
-  return check;
+  // Without, it is a first start that was interrupted.
+  return has_data && !CheckDatabaseFiles(path).is_good();
 }
 
 absl::Status Exchange(const std::string& one, const std::string& other) {
@@ -119,7 +105,6 @@ absl::StatusOr<RecoveryReport> PlanRecovery(const std::string& data_directory) {
   const std::string copy = (*trial)->path() + "/rocksdb";
   absl::Status made = RecoveredCopy(path, copy, RecoveredCopy::Purpose::kTrial).Make(report);
   if (!made.ok()) return made;
-  report.left = CheckCopy(copy, path);
   return report;
 }
 
@@ -139,10 +124,7 @@ absl::StatusOr<RecoveryReport> ApplyRecovery(const std::string& data_directory,
   absl::Status made = RecoveredCopy(path, copy, RecoveredCopy::Purpose::kUse).Make(report);
   // It has records that an older program does not know.
   if (made.ok()) made = (*directory)->WriteFormat();
-  if (made.ok()) {
-    report.left = CheckCopy(copy, path);
-    made = PutInPlace(**directory, kept);
-  }
+  if (made.ok()) made = PutInPlace(**directory, kept);
   if (!made.ok()) {
     fs::remove_all(kept, error);
     return made;

@@ -16,7 +16,7 @@ namespace simile {
 
 // What a recovery of a data directory drops, and what it leaves.
 struct RecoveryReport {
-  bool is_needed = false;          // False: a server starts on it as it is, and nothing is told.
+  bool is_needed = false;          // False: nothing is damaged (CheckDatabase), or told here.
   std::vector<std::string> steps;  // What is done beside cutting logs, a sentence each.
   std::vector<LogRecovery> logs;   // Those of which something is dropped, oldest first.
   std::map<uint32_t, CollectionWrites> dropped;  // What could be read of that, by collection id.
@@ -33,15 +33,16 @@ struct RecoveryReport {
 // tables are linked to, only what the logs hold is written there. Nothing in the data directory
 // changes but its lock.
 //
-// A recovery makes a database that opens of one that does not: the log ends before its first damage
-// (a state the store once had, but for families that were written to tables since: what is not of
-// one state then is removed, SettleCollection); a CURRENT that is lost is made for the newest
-// MANIFEST that is whole and names all tables; a MANIFEST is made of the tables when none is.
-// Damaged tables stay as they are.
+// A recovery makes a good database of a damaged one: the log ends before its first damage (a state
+// the store once had, but for families that were written to tables since: what is not of one state
+// then is removed, SettleCollection); a CURRENT that is lost is made for the newest MANIFEST that
+// is whole and names all tables; a MANIFEST is made of the tables when none is. When a table is
+// damaged or a document is not whole, what can be read is copied (Salvage).
 //
 // FailedPrecondition when a server uses it; NotFound when it is no data directory; DataLoss when it
 // cannot be recovered, because FORMAT or the catalog's tables are damaged; ResourceExhausted
-// without space for it. Cost: every byte is read, several times.
+// without space for it: where tables are damaged, to apply it takes that of all tables once more.
+// Cost: every byte is read, several times.
 absl::StatusOr<RecoveryReport> PlanRecovery(const std::string& data_directory);
 
 // Does it. The recovered database takes the place of the damaged one in one step, which the file

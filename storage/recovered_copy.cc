@@ -8,12 +8,14 @@
 
 #include "base/durable_file.h"
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "storage/catalog.h"
 #include "storage/database_check.h"
 #include "storage/keys.h"
 #include "storage/log_file_check.h"
 #include "storage/log_replay.h"
 #include "storage/rocksdb_status.h"
+#include "storage/salvage.h"
 #include "storage/settle_collection.h"
 
 namespace simile {
@@ -81,12 +83,33 @@ std::map<uint32_t, std::string> FamiliesBefore(const DatabaseFiles& files,
   return families;
 }
 
+std::string StepOf(const SalvagedCollection& one) {
+  if (one.documents_lost == 0) {
+    return fmt::format("collection '{}': all {} documents can be read", one.name,
+                       one.documents_kept);
+  }
+  std::string step =
+      fmt::format("collection '{}': {} of {} documents cannot be read and are dropped", one.name,
+                  one.documents_lost, one.documents_lost + one.documents_kept);
+  if (one.lost_ids.empty()) return step;
+  step += fmt::format("; ids: {}", fmt::join(one.lost_ids, ", "));
+  if (one.lost_ids.size() == one.documents_lost) return step;
+  return step + fmt::format(", and {} more", one.documents_lost - one.lost_ids.size());
+}
+
 }  // namespace
 
 RecoveredCopy::RecoveredCopy(std::string source, std::string target, Purpose purpose)
     : source_(std::move(source)), target_(std::move(target)), purpose_(purpose) {}
 
 absl::Status RecoveredCopy::Make(RecoveryReport& report) {
+  if (absl::Status s = MakeOfLogs(report); !s.ok()) return s;
+  report.left = Check();
+  return report.left.is_good() ? absl::OkStatus() : MakeOfWhatCanBeRead(report);
+}
+
+// Tables stay as they are.
+absl::Status RecoveredCopy::MakeOfLogs(RecoveryReport& report) {
   auto logs = PlanLogRecovery(source_);
   if (!logs.ok()) return logs.status();
   logs_ = *std::move(logs);
@@ -96,7 +119,8 @@ absl::Status RecoveredCopy::Make(RecoveryReport& report) {
   std::error_code error;
   fs::create_directories(target_, error);
   if (error) return FileSystemError("creating " + target_, error.value());
-  if (absl::Status s = CheckSpace(); !s.ok()) return s;
+  // What logs hold is written once more as it is and once as tables.
+  if (absl::Status s = CheckSpace(2 * BytesOf(source_, ".log")); !s.ok()) return s;
   if (absl::Status s = CopyFiles(); !s.ok()) return s;
   const auto has_manifest = FindManifest(report);
   if (!has_manifest.ok()) return has_manifest.status();
@@ -107,12 +131,63 @@ absl::Status RecoveredCopy::Make(RecoveryReport& report) {
   return Settle(**files, FamiliesOf(**files), report);
 }
 
-// What logs hold is written once more as it is and once as tables.
-absl::Status RecoveredCopy::CheckSpace() const {
+absl::Status RecoveredCopy::MakeOfWhatCanBeRead(RecoveryReport& report) const {
+  const std::string salvaged = target_ + ".salvaged";
+  const auto from = DatabaseFiles::OpenReadOnly(target_, DamagePolicy::kServeAround);
+  if (!from.ok()) return from.status();
+  std::unique_ptr<DatabaseFiles> to;
+  if (purpose_ == Purpose::kUse) {
+    if (absl::Status s = CheckSpace(BytesOf(target_, ".sst")); !s.ok()) return s;
+    auto opened = DatabaseFiles::Open(salvaged, {});
+    if (!opened.ok()) return opened.status();
+    to = *std::move(opened);
+  }
+  const auto collections = Salvage(**from, to.get());
+  if (!collections.ok()) return collections.status();
+  for (const DamagedFile& file : report.left.files) {
+    report.steps.push_back(fmt::format(
+        "table {} ({}) is damaged: what can be read of all tables is copied to new ones ({})",
+        fs::path(file.path).filename().string(), file.family, file.reason));
+  }
+  for (const SalvagedCollection& one : *collections) report.steps.push_back(StepOf(one));
+  if (to == nullptr) {
+    report.left = DatabaseCheck();
+    for (const SalvagedCollection& one : *collections) {
+      report.left.collections.push_back({.name = one.name, .document_count = one.documents_kept});
+    }
+    return absl::OkStatus();
+  }
+  const rocksdb::Status flushed = to->db().Flush({}, to->all());
+  if (!flushed.ok()) return FromRocksDb(flushed, "writing tables to " + salvaged);
+  to.reset();
+  std::error_code error;
+  fs::remove_all(target_, error);
+  if (!error) fs::rename(salvaged, target_, error);
+  if (error) return FileSystemError("renaming " + salvaged, error.value());
+  report.left = Check();
+  return absl::OkStatus();
+}
+
+// Of what is there, under the paths that it is to have.
+DatabaseCheck RecoveredCopy::Check() const {
+  DatabaseCheck check = CheckDatabaseFiles(target_);
+  const auto rename = [this](std::string& text) {
+    for (size_t at = 0; (at = text.find(target_, at)) != std::string::npos; at += source_.size()) {
+      text.replace(at, target_.size(), source_);
+    }
+  };
+  for (DamagedFile& file : check.files) {
+    rename(file.path);
+    rename(file.reason);
+  }
+  return check;
+}
+
+absl::Status RecoveredCopy::CheckSpace(uint64_t bytes) const {
   std::error_code error;
   const uint64_t free_bytes = fs::space(target_, error).available;
   if (error) return FileSystemError("asking for the free space of " + target_, error.value());
-  const uint64_t needed = 2 * BytesOf(source_, ".log") + kSpareBytes;
+  const uint64_t needed = bytes + kSpareBytes;
   if (free_bytes >= needed) return absl::OkStatus();
   return absl::ResourceExhaustedError(fmt::format(
       "{} has {} bytes free, and a recovery needs {}{}", target_, free_bytes, needed,

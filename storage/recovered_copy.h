@@ -26,12 +26,15 @@ class RecoveredCopy {
   // `target` must not exist.
   RecoveredCopy(std::string source, std::string target, Purpose purpose);
 
-  // Makes it and says what was done: all but `left` and `kept_path`. Errors as of PlanRecovery;
-  // then what is at the target is worth nothing.
+  // Makes it and says what was done and what is left: all but `kept_path`. Errors as of
+  // PlanRecovery; then what is at the target is worth nothing.
   absl::Status Make(RecoveryReport& report);
 
  private:
-  absl::Status CheckSpace() const;
+  absl::Status MakeOfLogs(RecoveryReport& report);
+  absl::Status MakeOfWhatCanBeRead(RecoveryReport& report) const;
+  DatabaseCheck Check() const;
+  absl::Status CheckSpace(uint64_t bytes) const;
   absl::Status CopyFiles() const;
   absl::Status CopyLogs() const;
   absl::StatusOr<bool> FindManifest(RecoveryReport& report) const;

@@ -94,7 +94,8 @@ void Collection::NoteDamage(const absl::Status& status) const {
   failure_ = absl::DataLossError(fmt::format(
       "collection '{}' is damaged: {}. Searches and writes of it are refused, other collections "
       "are not concerned: `simile verify`, or simile-server check while it is stopped, tells how "
-      "much is lost; restore the collection from a snapshot, or delete it",
+      "much is lost; restore the collection from a snapshot, or delete it, or let simile-server "
+      "recover drop what cannot be read",
       name_, MessageOf(status)));
   state_.store(CollectionState::kFailed, std::memory_order_release);
   spdlog::error("{}", MessageOf(failure_));
