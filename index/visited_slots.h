@@ -8,24 +8,24 @@
 
 namespace simile::index_internal {
 
-// Which slots a walk has met: one bit each. A walk meets few of many slots, so in a large graph
-// only the words that it touched are cleared for the next one.
+// Which slots a walk has met: one bit each. A walk meets few of many slots, so in a graph of more
+// than a million only the words that it touched are cleared for the next one.
 //
 // Thread safety: none.
 class VisitedSlots {
  public:
-  // Forgets all; slots below `slot_count` may come.
+  // Forgets all, of whatever graph; slots below `slot_count`, and some more, may come.
   void Reset(size_t slot_count) {
-    const size_t words = slot_count / 64 + 1;
-    if (words > words_.size()) {
-      words_.assign(words + words / 8, 0);
-    } else if (words <= kClearedWholeWords) {
-      std::fill_n(words_.begin(), words, 0);
-    } else {
+    if (notes_touched_) {
       for (const uint32_t word : touched_) words_[word] = 0;
+    } else {
+      std::fill_n(words_.begin(), word_count_, 0);
     }
-    notes_touched_ = words > kClearedWholeWords;
     touched_.clear();
+    const size_t words = slot_count / 64 + 1;
+    notes_touched_ = words > kClearedWholeWords;
+    word_count_ = words + words / 8;
+    if (word_count_ > words_.size()) words_.resize(word_count_);
   }
 
   // Keeps those of `count` slots, given by slot_at(0) and so on, that were not met before, in
@@ -34,7 +34,7 @@ class VisitedSlots {
   template <typename SlotAt>
   size_t KeepFresh(size_t count, SlotAt slot_at, uint32_t* fresh) {
     uint64_t* const words = words_.data();
-    const size_t word_count = words_.size();
+    const size_t word_count = word_count_;
     size_t kept = 0;
     for (size_t at = 0; at < count; ++at) {
       const uint32_t slot = slot_at(at);
@@ -47,15 +47,19 @@ class VisitedSlots {
       words[slot / 64] = word | uint64_t{1} << bit;
     }
     if (notes_touched_) {
-      for (size_t at = 0; at < kept; ++at) touched_.push_back(fresh[at] / 64);
+      const size_t noted = touched_.size();
+      touched_.resize(noted + kept);
+      for (size_t at = 0; at < kept; ++at) touched_[noted + at] = fresh[at] / 64;
     }
     return kept;
   }
 
  private:
-  static constexpr size_t kClearedWholeWords = 4'096;  // 32 KiB, which the first cache holds.
+  // 128 KiB, which the second cache holds: to clear all takes less than to note what is touched.
+  static constexpr size_t kClearedWholeWords = 16'384;
 
   std::vector<uint64_t> words_;
+  size_t word_count_ = 0;  // Of the words, those that this walk may touch.
   std::vector<uint32_t> touched_;
   bool notes_touched_ = false;
 };

@@ -95,6 +95,17 @@ TEST(VisitedSlotsTest, KeepsWhatWasNotMetBefore) {
   }
 }
 
+// A thread walks graphs of several collections in turns.
+TEST(VisitedSlotsTest, AWalkOfASmallGraphLeavesNothingForOneOfALargeGraph) {
+  VisitedSlots visited;
+  for (const size_t slot_count : {4'000'000u, 100u, 4'000'000u, 1'000'000u, 4'000'000u, 100u}) {
+    visited.Reset(slot_count);
+    // The last one was inserted behind the walk's beginning.
+    EXPECT_THAT(Fresh(visited, {1, 64, 99, 100, 101}), ElementsAre(1, 64, 99, 100, 101))
+        << slot_count;
+  }
+}
+
 TEST(VisitedSlotsTest, LeavesOutSlotsThatWereNotExpected) {
   VisitedSlots visited;
   visited.Reset(100);
