@@ -53,6 +53,7 @@ Environment ReadEnvironment() {
 }
 
 int Run(const std::vector<std::string>& arguments) {
+  RaiseDescriptorLimit();
   if (const auto exit_code = RunOfflineCommand(arguments)) return *exit_code;
   const auto parsed = ParseOptions(arguments, ReadEnvironment());
   if (!parsed.ok()) {
@@ -65,7 +66,6 @@ int Run(const std::vector<std::string>& arguments) {
   }
   SetUpLog(parsed->options);
   for (const std::string& warning : parsed->warnings) spdlog::warn(warning);
-  RaiseDescriptorLimit();
 
   // Blocked before any thread begins, so that only sigwait below takes them.
   sigset_t stop_signals;

@@ -91,7 +91,7 @@ std::optional<int> RunOfflineCommand(const std::vector<std::string>& arguments) 
       app.add_subcommand("check", "look for damage in a data directory, and change nothing");
   check->add_option("--data-dir", data_directory, "the data directory")->required();
   CLI::App* const recover = app.add_subcommand(
-      "recover", "say what it takes to make a damaged data directory one that opens");
+      "recover", "say what it takes to make a damaged data directory a good one");
   recover->add_option("--data-dir", data_directory, "the data directory")->required();
   recover->add_flag("--apply", is_applied, "do it; the damaged files are kept");
   try {

@@ -157,15 +157,16 @@ absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::Open(const std::st
 }
 
 absl::StatusOr<std::unique_ptr<DatabaseFiles>> DatabaseFiles::OpenReadOnly(const std::string& path,
-                                                                           DamagePolicy policy) {
+                                                                           DamagePolicy policy,
+                                                                           size_t cache_bytes) {
   rocksdb::DBOptions options = DatabaseOptionsOf(policy);
   options.create_if_missing = false;
   options.create_missing_column_families = false;
   options.info_log = std::make_shared<SilentLog>();
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  const StoreOptions defaults;
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(cache_bytes);
   for (const char* name : kFamilyNames) {
-    families.emplace_back(name, FamilyOptions(name, defaults, rocksdb::NewLRUCache(1 << 20)));
+    families.emplace_back(name, FamilyOptions(name, StoreOptions(), cache));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* raw = nullptr;
@@ -214,9 +215,9 @@ absl::Status DatabaseFiles::RebuildManifest(const std::string& path) {
   rocksdb::DBOptions options = DatabaseOptionsOf(DamagePolicy::kRecover);
   options.info_log = std::make_shared<SilentLog>();
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  const StoreOptions defaults;
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(size_t{1} << 20);
   for (const char* name : kFamilyNames) {
-    families.emplace_back(name, FamilyOptions(name, defaults, rocksdb::NewLRUCache(1 << 20)));
+    families.emplace_back(name, FamilyOptions(name, StoreOptions(), cache));
   }
   return FromRocksDb(rocksdb::RepairDB(path, options, families), "making a MANIFEST in " + path);
 }

@@ -46,9 +46,12 @@ class DatabaseFiles {
                                                              DamagePolicy policy = {},
                                                              Ballast* ballast = nullptr);
 
-  // To look at, without writing anything. Errors as of Open.
+  // To look at, without writing anything. Who reads by key needs a cache for the filters of tables
+  // at least; scans pass it by. Errors as of Open.
   static absl::StatusOr<std::unique_ptr<DatabaseFiles>> OpenReadOnly(const std::string& path,
-                                                                     DamagePolicy policy = {});
+                                                                     DamagePolicy policy = {},
+                                                                     size_t cache_bytes = size_t{8}
+                                                                                          << 20);
 
   // Makes a new MANIFEST of all tables in `path`, where no logs may lie. Old ones, and tables that
   // cannot be opened, go to `path`/lost. All tables are in level 0 then, in no order that reads

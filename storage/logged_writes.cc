@@ -134,6 +134,13 @@ bool LoggedWrites::MayBelongTogether(uint32_t collection_id, uint64_t label, boo
   return !is_newer && !is_newer_vector;
 }
 
+uint64_t LoggedWrites::EndLabel(uint32_t collection_id) const {
+  auto behind = states_.lower_bound({collection_id + 1, 0, 0, 0});
+  if (behind == states_.begin()) return 0;
+  const auto& [id, label, content, vector] = *--behind;
+  return id == collection_id ? label + 1 : 0;
+}
+
 size_t ContentHash(StoredDocument document) {
   document.sequence = 0;
   return HashOf(EncodeDocument(document));

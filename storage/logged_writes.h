@@ -43,6 +43,8 @@ class LoggedWrites {
   // Contents are told apart by ContentHash and VectorHash.
   bool MayBelongTogether(uint32_t collection_id, uint64_t label, bool is_newer, size_t content,
                          size_t vector) const;
+  // One above the highest label they put; 0 when they put none.
+  uint64_t EndLabel(uint32_t collection_id) const;
   // The newest request they tell of, in the store's count; none when they tell of none.
   std::optional<uint64_t> last_sequence() const { return last_sequence_; }
 

@@ -93,8 +93,46 @@ std::string StepOf(const SalvagedCollection& one) {
                   one.documents_lost, one.documents_lost + one.documents_kept);
   if (one.lost_ids.empty()) return step;
   step += fmt::format("; ids: {}", fmt::join(one.lost_ids, ", "));
-  if (one.lost_ids.size() == one.documents_lost) return step;
+  if (one.lost_ids.size() >= one.documents_lost) return step;
   return step + fmt::format(", and {} more", one.documents_lost - one.lost_ids.size());
+}
+
+absl::StatusOr<std::vector<SalvagedCollection>> SalvageFrom(const std::string& path,
+                                                            const DatabaseFiles* to) {
+  constexpr size_t kCacheBytes = size_t{256} << 20;
+  const auto from = DatabaseFiles::OpenReadOnly(path, DamagePolicy::kServeAround, kCacheBytes);
+  if (!from.ok()) return from.status();
+  return Salvage(**from, to);
+}
+
+// What a check has found whole can be read, unless something else than damage is in the way.
+absl::Status CheckCounts(const DatabaseCheck& check,
+                         const std::vector<SalvagedCollection>& collections) {
+  for (const SalvagedCollection& one : collections) {
+    const auto found = std::ranges::find(check.collections, one.name, &CollectionCheck::name);
+    if (found == check.collections.end()) continue;
+    const uint64_t whole = found->document_count - found->affected_count;
+    if (one.documents_kept >= whole) continue;
+    return absl::InternalError(
+        fmt::format("of collection '{}' {} documents were whole a moment ago, and now {} can be "
+                    "read: see to the limits of open files and of memory, and try again",
+                    one.name, whole, one.documents_kept));
+  }
+  return absl::OkStatus();
+}
+
+void TellOfDamage(RecoveryReport& report) {
+  for (const DamagedFile& file : report.left.files) {
+    report.steps.push_back(fmt::format(
+        "table {} ({}) is damaged: what can be read of all tables is copied to new ones ({})",
+        fs::path(file.path).filename().string(), file.family, file.reason));
+  }
+  if (!report.left.files.empty()) return;
+  for (const CollectionCheck& one : report.left.collections) {
+    for (const std::string& finding : one.findings) {
+      report.steps.push_back(fmt::format("collection '{}': {}", one.name, finding));
+    }
+  }
 }
 
 }  // namespace
@@ -132,40 +170,47 @@ absl::Status RecoveredCopy::MakeOfLogs(RecoveryReport& report) {
 }
 
 absl::Status RecoveredCopy::MakeOfWhatCanBeRead(RecoveryReport& report) const {
-  const std::string salvaged = target_ + ".salvaged";
-  const auto from = DatabaseFiles::OpenReadOnly(target_, DamagePolicy::kServeAround);
-  if (!from.ok()) return from.status();
+  const std::string path = target_ + ".salvaged";
   std::unique_ptr<DatabaseFiles> to;
   if (purpose_ == Purpose::kUse) {
-    if (absl::Status s = CheckSpace(BytesOf(target_, ".sst")); !s.ok()) return s;
-    auto opened = DatabaseFiles::Open(salvaged, {});
+    // Compactions of the copy need some beside.
+    const uint64_t bytes = BytesOf(target_, ".sst");
+    if (absl::Status s = CheckSpace(bytes + bytes / 2); !s.ok()) {
+      if (report.logs.empty() && report.steps.empty()) return s;
+      report.steps.push_back(fmt::format("tables stay as they are: {}", std::string(s.message())));
+      return absl::OkStatus();
+    }
+    auto opened = DatabaseFiles::Open(path, {});
     if (!opened.ok()) return opened.status();
     to = *std::move(opened);
   }
-  const auto collections = Salvage(**from, to.get());
+  const auto collections = SalvageFrom(target_, to.get());
   if (!collections.ok()) return collections.status();
-  for (const DamagedFile& file : report.left.files) {
-    report.steps.push_back(fmt::format(
-        "table {} ({}) is damaged: what can be read of all tables is copied to new ones ({})",
-        fs::path(file.path).filename().string(), file.family, file.reason));
-  }
+  if (absl::Status s = CheckCounts(report.left, *collections); !s.ok()) return s;
+  TellOfDamage(report);
   for (const SalvagedCollection& one : *collections) report.steps.push_back(StepOf(one));
-  if (to == nullptr) {
-    report.left = DatabaseCheck();
-    for (const SalvagedCollection& one : *collections) {
-      report.left.collections.push_back({.name = one.name, .document_count = one.documents_kept});
-    }
+  if (to != nullptr) {
+    if (absl::Status s = Replace(std::move(to), path); !s.ok()) return s;
+    report.left = Check();
     return absl::OkStatus();
   }
-  const rocksdb::Status flushed = to->db().Flush({}, to->all());
-  if (!flushed.ok()) return FromRocksDb(flushed, "writing tables to " + salvaged);
-  to.reset();
+  report.left = DatabaseCheck();
+  for (const SalvagedCollection& one : *collections) {
+    report.left.collections.push_back({.name = one.name, .document_count = one.documents_kept});
+  }
+  return absl::OkStatus();
+}
+
+// Puts a copy that is at `path` at the target.
+absl::Status RecoveredCopy::Replace(std::unique_ptr<DatabaseFiles> copy,
+                                    const std::string& path) const {
+  const rocksdb::Status flushed = copy->db().Flush({}, copy->all());
+  if (!flushed.ok()) return FromRocksDb(flushed, "writing tables to " + path);
+  copy.reset();
   std::error_code error;
   fs::remove_all(target_, error);
-  if (!error) fs::rename(salvaged, target_, error);
-  if (error) return FileSystemError("renaming " + salvaged, error.value());
-  report.left = Check();
-  return absl::OkStatus();
+  if (!error) fs::rename(path, target_, error);
+  return error ? FileSystemError("renaming " + path, error.value()) : absl::OkStatus();
 }
 
 // Of what is there, under the paths that it is to have.
@@ -280,7 +325,8 @@ absl::Status RecoveredCopy::Rebuild(RecoveryReport& report) const {
   const std::map<uint32_t, std::string> families = FamiliesBefore(**files, with_tables);
   if (absl::Status s = ReplayLogs(logs_, families, **files); !s.ok()) return s;
   for (rocksdb::ColumnFamilyHandle* family : (*files)->all()) {
-    // To look at it, the small one of the catalog is enough: what is only scanned needs no order.
+    // To look at it, the small one of the catalog is enough: what is only scanned needs no order,
+    // and where a table is damaged besides, what is told is an estimate.
     if (purpose_ == Purpose::kTrial && family != (*files)->meta()) continue;
     const rocksdb::Status compacted = (*files)->db().CompactRange({}, family, nullptr, nullptr);
     if (!compacted.ok()) return FromRocksDb(compacted, "compacting " + family->GetName());
@@ -333,13 +379,23 @@ absl::Status RecoveredCopy::Settle(const DatabaseFiles& files,
                     record.name, settled->removed));
   }
   if (!report.logs.empty()) {
-    // A client that comes back begins again, instead of behind documents that are dropped.
-    const std::string end = CollectionPrefix(UINT32_MAX);
-    const rocksdb::Status removed =
-        files.db().DeleteRange({}, files.sessions(), CollectionPrefix(0), end);
-    if (!removed.ok()) return FromRocksDb(removed, "forgetting ingest sessions");
+    if (absl::Status s = ForgetSessions(files); !s.ok()) return s;
   }
   return FromRocksDb(files.db().Flush({}, files.all()), "writing tables to " + target_);
+}
+
+// A client that comes back begins again, instead of behind documents that are dropped. One by one,
+// since scans do not see what is removed as a range; and as one, since not all may be readable.
+absl::Status RecoveredCopy::ForgetSessions(const DatabaseFiles& files) const {
+  const KeyRange all{.first = CollectionPrefix(0), .end = CollectionPrefix(UINT32_MAX)};
+  rocksdb::WriteBatch batch;
+  const auto forget = [&](std::string_view key, std::string_view /*value*/) {
+    batch.Delete(files.sessions(), key);
+    return absl::OkStatus();
+  };
+  files.Scan(files.sessions(), all, forget).IgnoreError();
+  batch.DeleteRange(files.sessions(), all.first, all.end);
+  return FromRocksDb(files.db().Write({}, &batch), "forgetting ingest sessions");
 }
 
 }  // namespace simile

@@ -12,8 +12,7 @@
 
 namespace simile {
 
-// A database that opens, made beside one that does not (PlanRecovery). The damaged one is only
-// read.
+// A good database, made beside a damaged one (PlanRecovery), which is only read.
 //
 // Thread safety: none.
 class RecoveredCopy {
@@ -33,6 +32,8 @@ class RecoveredCopy {
  private:
   absl::Status MakeOfLogs(RecoveryReport& report);
   absl::Status MakeOfWhatCanBeRead(RecoveryReport& report) const;
+  absl::Status Replace(std::unique_ptr<DatabaseFiles> copy, const std::string& path) const;
+  absl::Status ForgetSessions(const DatabaseFiles& files) const;
   DatabaseCheck Check() const;
   absl::Status CheckSpace(uint64_t bytes) const;
   absl::Status CopyFiles() const;

@@ -1,9 +1,8 @@
 #include "storage/salvage.h"
 
-#include <algorithm>
-#include <memory>
 #include <optional>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "storage/bulk_writer.h"
@@ -45,12 +44,14 @@ class CollectionSalvage {
       : from_(from),
         record_(record),
         counters_(catalog.Counters(record.id)),
+        last_sequence_(catalog.State().last_sequence),
         target_(target),
         is_kept_(counters_.next_label) {}
 
   absl::StatusOr<SalvagedCollection> Run() {
     SalvagedCollection salvaged{.name = record_.name};
-    for (uint64_t label = 1; label < is_kept_.size(); ++label) {
+    // The newest first: where ids are lost it is the one that its id belongs to.
+    for (uint64_t label = is_kept_.size(); label-- > 1;) {
       const auto kept = CopyDocument(label);
       if (!kept.ok()) return kept.status();
       is_kept_[label] = *kept;
@@ -77,7 +78,7 @@ class CollectionSalvage {
     const auto decoded = DecodeDocument(*document);
     if (!decoded.ok()) return false;
     const std::string id_key = IdKey(record_.id, decoded->id);
-    if (!MayHaveId(id_key, label)) return false;
+    if (!HasId(id_key, label)) return false;
     absl::Status put = target_.Put(&DatabaseFiles::documents, key, *document);
     if (put.ok()) put = target_.Put(&DatabaseFiles::vectors, key, *vector);
     if (put.ok()) put = target_.Put(&DatabaseFiles::ids, id_key, EncodeLabel(label));
@@ -90,12 +91,15 @@ class CollectionSalvage {
     return vector.ok() && vector->size() == record_.dimension;
   }
 
-  // An id that cannot be read may be that of the document: it has one only.
-  bool MayHaveId(const std::string& id_key, uint64_t label) const {
+  // Documents go together with their ids, so where one is left without, the id was in a damaged
+  // table, or in one that a recovery has left out.
+  bool HasId(const std::string& id_key, uint64_t label) {
     const auto stored = from_.Get(from_.ids(), id_key);
-    if (!stored.ok()) return stored.status().code() != absl::StatusCode::kNotFound;
-    const auto found = DecodeLabel(*stored);
-    return !found.ok() || *found == label;
+    if (stored.ok()) {
+      const auto found = DecodeLabel(*stored);
+      if (found.ok()) return *found == label;
+    }
+    return made_anew_.insert(id_key).second;
   }
 
   // As far as ids can be read.
@@ -103,7 +107,7 @@ class CollectionSalvage {
     std::vector<std::string> lost;
     const auto take = [&](std::string_view key, std::string_view value) {
       const auto label = DecodeLabel(value);
-      if (label.ok() && *label < is_kept_.size() && is_kept_[*label]) return absl::OkStatus();
+      if (!label.ok() || (*label < is_kept_.size() && is_kept_[*label])) return absl::OkStatus();
       lost.emplace_back(key.substr(kCollectionPrefixBytes));
       return lost.size() < SalvagedCollection::kIdsTold ? absl::OkStatus()
                                                         : absl::CancelledError("enough");
@@ -116,6 +120,8 @@ class CollectionSalvage {
   absl::Status CopySessions() {
     absl::Status failure;
     const auto copy = [&](std::string_view key, std::string_view value) {
+      // A scan finds those, too, that were forgotten as a range.
+      if (!from_.Get(from_.sessions(), std::string(key)).ok()) return absl::OkStatus();
       failure = target_.Put(&DatabaseFiles::sessions, key, value);
       return failure;
     };
@@ -132,14 +138,16 @@ class CollectionSalvage {
     put = target_.Put(&DatabaseFiles::meta, CountersKey(record_.id), EncodeCounters(counters));
     if (!put.ok()) return put;
     return target_.Put(&DatabaseFiles::changes, ChangesKey(record_.id, kChangesForgottenAt),
-                       EncodeChangesForgotten(counters.last_sequence));
+                       EncodeChangesForgotten(last_sequence_));
   }
 
   const DatabaseFiles& from_;
   const CollectionRecord& record_;
   const CollectionCountersRecord counters_;
+  const uint64_t last_sequence_;
   Target& target_;
-  std::vector<bool> is_kept_;  // By label.
+  std::vector<bool> is_kept_;                  // By label.
+  std::unordered_set<std::string> made_anew_;  // Keys of ids that could not be read.
 };
 
 }  // namespace

@@ -26,10 +26,10 @@ struct SalvagedCollection {
 // belong together. Every label is asked for by its key: only so is it sure that what is found is
 // not older than what stood in a damaged block. So what lies between the keys of a missing table is
 // lost where older tables have it too, and with a damaged block the few documents whose keys its
-// table's filter takes for those of the block. An id that cannot be read is made anew of its
-// document. Nothing of dropped collections is copied. Where a document is lost, progress of ingest
-// sessions is not copied either, so that clients begin again. The log of changes is not copied:
-// what is derived from it (an index) is to be made anew.
+// table's filter takes for those of the block. An id that cannot be read, or is missing, is made
+// anew of its document. Nothing of dropped collections is copied. Where a document is lost,
+// progress of ingest sessions is not copied either, so that clients begin again. The log of changes
+// is not copied: what is derived from it (an index) is to be made anew.
 //
 // `to` is new and empty; what is written there is not yet flushed. With null nothing is written,
 // and only told. Errors: DataLoss when the catalog cannot be read; of writing. Cost: three reads by

@@ -26,25 +26,14 @@ class Settlement {
         labels_(counters_.next_label) {}
 
   absl::StatusOr<SettledDocuments> Run() {
-    if (!ReadAll()) {
-      CollectionCountersRecord kept = counters_;
-      kept.last_sequence = std::max(kept.last_sequence, newest_sequence_);
-      if (absl::Status s = PutCounters(kept); !s.ok()) return s;
-      return SettledDocuments();
-    }
+    ReadDocuments();
+    ReadVectors();
+    ReadIds();
     const SettledDocuments documents{
-        .removed = Count(
-            [](const Label& one) { return (one.has_id || one.has_document) && !one.IsWhole(); }),
+        .removed = Count([](const Label& one) { return one.has_document && one.IsHalf(); }),
         .newer_kept = Count([](const Label& one) { return one.is_newer && one.IsWhole(); })};
-    CollectionCountersRecord settled{
-        .next_label = std::max<uint64_t>(counters_.next_label, labels_.size()),
-        .document_count = Count([](const Label& one) { return one.IsWhole(); }),
-        .last_sequence = std::max(counters_.last_sequence, newest_sequence_)};
-    for (rocksdb::ColumnFamilyHandle* family : {files_.documents(), files_.vectors()}) {
-      if (absl::Status s = RemoveHalves(family); !s.ok()) return s;
-    }
-    if (absl::Status s = RemoveIds(); !s.ok()) return s;
-    if (absl::Status s = PutCounters(settled); !s.ok()) return s;
+    if (absl::Status s = RemoveHalves(); !s.ok()) return s;
+    if (absl::Status s = PutCounters(); !s.ok()) return s;
     return documents;
   }
 
@@ -56,10 +45,16 @@ class Settlement {
     bool has_vector = false;
     bool is_newer = false;  // Its document is of a dropped request.
     bool is_mixed = false;
+    bool is_unreadable = false;  // In part.
     size_t id_hash = 0;
     size_t content_hash = 0;
 
-    bool IsWhole() const { return has_id && has_document && has_vector && !is_mixed; }
+    bool IsWhole() const {
+      return has_id && has_document && has_vector && !is_mixed && !is_unreadable;
+    }
+    bool IsHalf() const {
+      return (has_id || has_document || has_vector) && !IsWhole() && !is_unreadable;
+    }
   };
 
   template <typename Is>
@@ -76,47 +71,103 @@ class Settlement {
     return labels_[label];
   }
 
-  // False when a table, or a record, cannot be read.
-  bool ReadAll() {
-    const auto take_document = [&](std::string_view key, std::string_view value) {
-      const auto document = DecodeDocument(value);
-      if (!document.ok()) return document.status();
-      Label& label = At(LabelOfKey(key));
-      label.has_document = true;
-      label.id_hash = std::hash<std::string>()(document->id);
-      label.is_newer = document->sequence > last_sequence_;
-      newest_sequence_ = std::max(newest_sequence_, document->sequence);
-      label.content_hash = ContentHash(*document);
+  // Calls `take` for all that a family has under labels; where a scan meets damage, for each of the
+  // labels that are known alone. `is_taken`: not this one any more.
+  template <typename IsTaken, typename Take>
+  void Read(rocksdb::ColumnFamilyHandle* family, IsTaken is_taken, Take take) {
+    const auto visit = [&](std::string_view key, std::string_view value) {
+      take(LabelOfKey(key), value);
       return absl::OkStatus();
     };
-    const auto take_vector = [&](std::string_view key, std::string_view value) {
-      const uint64_t number = LabelOfKey(key);
-      Label& label = At(number);
-      label.has_vector = true;
-      label.is_mixed =
-          label.has_document && !dropped_.MayBelongTogether(collection_id_, number, label.is_newer,
-                                                            label.content_hash, VectorHash(value));
-      return absl::OkStatus();
-    };
-    const auto take_id = [&](std::string_view key, std::string_view value) {
+    if (Scan(family, visit).ok()) return;
+    if (const uint64_t end = dropped_.EndLabel(collection_id_); end > labels_.size()) {
+      labels_.resize(end);
+    }
+    for (uint64_t label = 1; label < labels_.size(); ++label) {
+      if (is_taken(labels_[label])) continue;
+      const auto value = files_.Get(family, LabelKey(collection_id_, label));
+      if (value.ok()) {
+        take(label, *value);
+      } else if (value.status().code() != absl::StatusCode::kNotFound) {
+        labels_[label].is_unreadable = true;
+      }
+    }
+  }
+
+  void ReadDocuments() {
+    Read(
+        files_.documents(), [](const Label& one) { return one.has_document; },
+        [this](uint64_t number, std::string_view value) {
+          Label& label = At(number);
+          const auto document = DecodeDocument(value);
+          label.has_document = true;
+          label.is_unreadable = !document.ok();
+          if (!document.ok()) return;
+          label.id_hash = std::hash<std::string>()(document->id);
+          label.is_newer = document->sequence > last_sequence_;
+          newest_sequence_ = std::max(newest_sequence_, document->sequence);
+          label.content_hash = ContentHash(*document);
+        });
+  }
+
+  void ReadVectors() {
+    Read(
+        files_.vectors(), [](const Label& one) { return one.has_vector; },
+        [this](uint64_t number, std::string_view value) {
+          Label& label = At(number);
+          label.has_vector = true;
+          label.is_mixed = label.has_document &&
+                           !dropped_.MayBelongTogether(collection_id_, number, label.is_newer,
+                                                       label.content_hash, VectorHash(value));
+        });
+  }
+
+  void ReadIds() {
+    const auto take = [this](std::string_view key, std::string_view value) {
       const auto number = DecodeLabel(value);
       if (!number.ok()) return number.status();
       if (IsIdOf(key, At(*number))) At(*number).has_id = true;
       return absl::OkStatus();
     };
-    return Scan(files_.documents(), take_document).ok() &&
-           Scan(files_.vectors(), take_vector).ok() && Scan(files_.ids(), take_id).ok();
+    if (Scan(files_.ids(), take).ok()) return;
+    // An id that was not come to is asked for by the document that has it.
+    for (uint64_t label = 1; label < labels_.size(); ++label) {
+      Label& one = labels_[label];
+      if (one.has_id || !one.has_document || one.is_unreadable) continue;
+      const std::string id_key = IdKeyOf(label);
+      const auto value = files_.Get(files_.ids(), id_key);
+      if (value.ok()) {
+        const auto number = DecodeLabel(*value);
+        one.has_id = number.ok() && *number == label;
+        one.is_unreadable = !number.ok();
+      } else {
+        one.is_unreadable = value.status().code() != absl::StatusCode::kNotFound;
+      }
+    }
+  }
+
+  // Of a label whose document can be read.
+  std::string IdKeyOf(uint64_t label) const {
+    const auto record = files_.Get(files_.documents(), LabelKey(collection_id_, label));
+    const auto document = record.ok() ? DecodeDocument(*record) : record.status();
+    return IdKey(collection_id_, document.ok() ? document->id : "");
   }
 
   // A label that was given to a document whose requests are dropped may be given again.
   static bool IsIdOf(std::string_view key, const Label& label) {
-    const std::string_view id = key.substr(sizeof(uint32_t));
+    const std::string_view id = key.substr(kCollectionPrefixBytes);
     return label.has_document && label.id_hash == std::hash<std::string_view>()(id);
   }
 
-  absl::Status PutCounters(const CollectionCountersRecord& counters) const {
+  // What cannot be read counts as it did.
+  absl::Status PutCounters() const {
+    const CollectionCountersRecord settled{
+        .next_label = std::max<uint64_t>(counters_.next_label, labels_.size()),
+        .document_count =
+            Count([](const Label& one) { return one.IsWhole() || one.is_unreadable; }),
+        .last_sequence = std::max(counters_.last_sequence, newest_sequence_)};
     return FromRocksDb(
-        files_.db().Put({}, files_.meta(), CountersKey(collection_id_), EncodeCounters(counters)),
+        files_.db().Put({}, files_.meta(), CountersKey(collection_id_), EncodeCounters(settled)),
         "writing the counters of a collection");
   }
 
@@ -124,19 +175,31 @@ class Settlement {
     return FromRocksDb(files_.db().Delete({}, family, key), "removing half of a document");
   }
 
-  absl::Status RemoveHalves(rocksdb::ColumnFamilyHandle* family) {
-    return Scan(family, [&](std::string_view key, std::string_view) {
-      return At(LabelOfKey(key)).IsWhole() ? absl::OkStatus() : Remove(family, key);
-    });
+  absl::Status RemoveHalves() {
+    if (absl::Status s = RemoveIds(); !s.ok()) return s;
+    for (uint64_t label = 0; label < labels_.size(); ++label) {
+      if (!labels_[label].IsHalf()) continue;
+      const std::string key = LabelKey(collection_id_, label);
+      for (rocksdb::ColumnFamilyHandle* family : {files_.documents(), files_.vectors()}) {
+        if (absl::Status s = Remove(family, key); !s.ok()) return s;
+      }
+    }
+    return absl::OkStatus();
   }
 
+  // As far as they can be read: the others lead to what is not there.
   absl::Status RemoveIds() {
-    return Scan(files_.ids(), [&](std::string_view key, std::string_view value) {
+    absl::Status failure;
+    const auto remove = [&](std::string_view key, std::string_view value) {
       const auto number = DecodeLabel(value);
-      if (!number.ok()) return number.status();
+      if (!number.ok()) return absl::OkStatus();
       const Label& label = At(*number);
-      return label.IsWhole() && IsIdOf(key, label) ? absl::OkStatus() : Remove(files_.ids(), key);
-    });
+      if (label.is_unreadable || (label.IsWhole() && IsIdOf(key, label))) return absl::OkStatus();
+      failure = Remove(files_.ids(), key);
+      return failure;
+    };
+    Scan(files_.ids(), remove).IgnoreError();
+    return failure;
   }
 
   const DatabaseFiles& files_;

@@ -20,11 +20,11 @@ struct SettledDocuments {
 // missing, or only a part comes from a dropped request, are removed, and the counters say what is
 // left.
 //
-// Nothing is removed, and zeros returned, when a table of the collection cannot be read: then a
-// document may be whole that does not look so, and the counters only learn its sequence. Removed
+// A document of which a part cannot be read stays as it is and counts (Salvage drops it). Removed
 // too is a document whose dropped request changed the rest and put the same vector again. What
 // cannot be told: a vector put by a request of which nothing can be read, under a document that was
-// there before. Cost: the collection is read twice; 24 bytes of memory per label.
+// there before. Cost: the collection is read, ids twice, label by label behind damage; 24
+// bytes of memory per label.
 absl::StatusOr<SettledDocuments> SettleCollection(const DatabaseFiles& files,
                                                   const Catalog& catalog, uint32_t collection_id,
                                                   const LoggedWrites& dropped);

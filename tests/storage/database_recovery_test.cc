@@ -127,6 +127,16 @@ class DatabaseRecoveryTest : public CrashFixture {
     fs::rename(kept, data);
   }
 
+  // A block of the first that is there.
+  void DamageATableOf(const std::string& family) const {
+    std::vector<rocksdb::LiveFileMetaData> tables;
+    (*DatabaseFiles::OpenReadOnly(DatabasePath()))->db().GetLiveFilesMetaData(&tables);
+    const auto found =
+        std::ranges::find(tables, family, &rocksdb::LiveFileMetaData::column_family_name);
+    ASSERT_NE(found, tables.end());
+    FlipByte(DatabasePath() + found->name, found->size / 3);
+  }
+
   // The first `count` documents are there, whole, and no other; new ones can be written, and a
   // restart finds them.
   void ExpectServes(uint64_t count) {
@@ -323,26 +333,41 @@ TEST_F(DatabaseRecoveryTest, FamiliesThatWereWrittenBeyondTheDamageAreCutToWhatI
   EXPECT_TRUE(CheckDatabase(options_.data_directory)->is_good());
 }
 
-TEST_F(DatabaseRecoveryTest, NoSequenceIsGivenTwiceWhereATableCannotBeRead) {
+TEST_F(DatabaseRecoveryTest, WhereATableCannotBeReadNoHalfIsLeftAndNoSequenceIsGivenTwice) {
   options_.memtable_bytes = 64 << 10;
   Reopen();
-  WriteNumbers(kDocuments, 5 * kDocuments);
+  WriteNumbers(kDocuments, 3 * kDocuments);
+  const auto second = [](uint32_t number) {
+    PutOperation put = CrashPut(number + 10'000);
+    put.id = std::to_string(number);
+    return put;
+  };
+  for (uint32_t number = 0; number < 3 * kDocuments; number += 3) {
+    Write(kCrashCollectionId, {second(number)});
+  }
+  WriteNumbers(3 * kDocuments, 5 * kDocuments);
   Close();
-  std::vector<rocksdb::LiveFileMetaData> tables;
-  (*DatabaseFiles::OpenReadOnly(DatabasePath()))->db().GetLiveFilesMetaData(&tables);
-  const auto of_vectors =
-      std::ranges::find(tables, "vectors", &rocksdb::LiveFileMetaData::column_family_name);
-  ASSERT_NE(of_vectors, tables.end());
-  FlipByte(DatabasePath() + of_vectors->name, of_vectors->size / 3);
+  for (const char* family : {"documents", "vectors"}) DamageATableOf(family);
   const std::string log = FilesEndingIn(".log").front();
   FlipByte(log, fs::file_size(log) / 2);
-  Apply();
+  const RecoveryReport plan = Plan();
+  const RecoveryReport report = Apply();
+  EXPECT_TRUE(report.left.is_good());
+  EXPECT_EQ(plan.steps, report.steps);
+  EXPECT_THAT(report.steps, Contains(HasSubstr("cannot be read and are dropped")));
   Reopen();
-  const auto documents = store_->List(kCrashCollectionId, 0, 5 * kDocuments, {});
+  const auto documents = store_->List(kCrashCollectionId, 0, 5 * kDocuments, kEverything);
   ASSERT_THAT(documents, IsOk());
-  ASSERT_FALSE(documents->empty());
+  EXPECT_GT(documents->size(), kDocuments);
+  EXPECT_EQ(documents->size(), DocumentsOf(report));
   for (const StoredDocument& document : *documents) {
     EXPECT_LE(document.sequence, store_->Statistics().last_sequence);
+    EXPECT_LT(document.label, store_->EndLabel(kCrashCollectionId));
+    const auto number = static_cast<uint32_t>(std::stoul(document.id));
+    const PutOperation first = CrashPut(number);
+    const PutOperation put = document.text == first.text ? first : second(number);
+    EXPECT_EQ(document.text, put.text);
+    EXPECT_EQ(document.vector, *put.vector) << number;
   }
 }
 

@@ -311,6 +311,8 @@ TEST_F(SalvageTest, ADamagedLogAndADamagedTableAreRecoveredTogether) {
   EXPECT_EQ(plan.steps, applied->steps);
   Reopen();
   for (const uint32_t id : ids_) {
+    // Forgotten with the end of the log, also where no table is damaged.
+    EXPECT_FALSE(HasSession(id));
     const std::set<uint32_t> numbers = NumbersOf(id);
     EXPECT_GT(numbers.size(), kDocuments / 2);
     EXPECT_FALSE(numbers.contains(698));
