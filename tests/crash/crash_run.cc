@@ -30,11 +30,11 @@ CrashRun::~CrashRun() {
   FinishWriting();
 }
 
-bool CrashRun::Start(const std::vector<std::string>& environment) {
-  // Checkpoints often, so that crashes hit them too.
+bool CrashRun::Start(const std::vector<std::string>& environment, uint32_t checkpoint_interval_ms) {
   server_ = std::make_unique<ServerProcess>(
       data_directory_,
-      std::vector<std::string>{"--checkpoint-interval-ms", "100", "--recall-sample-every", "5"},
+      std::vector<std::string>{"--checkpoint-interval-ms", std::to_string(checkpoint_interval_ms),
+                               "--recall-sample-every", "5"},
       environment);
   return server_->serving();
 }

@@ -41,8 +41,12 @@ class CrashRun {
   CrashRun(std::string data_directory, v1::Durability durability, std::mt19937& random);
   ~CrashRun();
 
+  // Checkpoints of the index so often that crashes hit them too.
+  static constexpr uint32_t kCheckpointIntervalMs = 100;
+
   // False when the server ended before it served. `environment` are NAME=VALUE.
-  bool Start(const std::vector<std::string>& environment = {});
+  bool Start(const std::vector<std::string>& environment = {},
+             uint32_t checkpoint_interval_ms = kCheckpointIntervalMs);
 
   // The collection, and documents that nobody changes: enough for a graph, and so for checkpoints.
   void Create();

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <iostream>
 #include <random>
+#include <string>
+#include <string_view>
 #include <thread>
 
 #include "CLI/CLI.hpp"
@@ -15,6 +17,19 @@
 namespace simile {
 namespace {
 
+// In every second stretch of so many cycles the index gets no checkpoint, so that starts find more
+// changes behind the last one than they make again before they serve.
+constexpr size_t kStretchCycles = 5;
+constexpr uint32_t kNeverMs = 3'600'000;
+
+// How many starts have laid changes beside the index, to be put into it while it serves.
+size_t SettlingStarts(const std::string& log) {
+  constexpr std::string_view kLaid = "laid beside it";
+  size_t count = 0;
+  for (size_t at = 0; (at = log.find(kLaid, at)) != std::string::npos; at += kLaid.size()) ++count;
+  return count;
+}
+
 bool KillCycles(size_t cycles, uint32_t seed) {
   std::mt19937 random(seed);
   const TemporaryDirectory directory;
@@ -22,7 +37,8 @@ bool KillCycles(size_t cycles, uint32_t seed) {
   size_t kills = 0;
   for (size_t cycle = 0; cycle <= cycles; ++cycle) {
     run.SetOccasion(fmt::format("after kill {}, seed {}", kills, seed));
-    if (!run.Start()) {
+    const bool has_checkpoints = cycle / kStretchCycles % 2 == 0;
+    if (!run.Start({}, has_checkpoints ? CrashRun::kCheckpointIntervalMs : kNeverMs)) {
       run.Wrong(run.findings().failed_starts, run.server().log());
       break;
     }
@@ -38,7 +54,12 @@ bool KillCycles(size_t cycles, uint32_t seed) {
     ++kills;
     run.FinishWriting();
   }
-  fmt::print("kill_cycles: seed {}: {} kills, {}\n", seed, kills, run.Summary());
+  const size_t settling = SettlingStarts(run.server().log());
+  if (kills > 4 * kStretchCycles && settling == 0) {
+    run.Wrong(run.findings().wrong_answers, "no start had changes to lay beside the index");
+  }
+  fmt::print("kill_cycles: seed {}: {} kills, {} starts beside settling changes, {}\n", seed, kills,
+             settling, run.Summary());
   return run.findings().all() == 0;
 }
 
