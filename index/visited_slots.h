@@ -24,7 +24,7 @@ class VisitedSlots {
     touched_.clear();
     const size_t words = slot_count / 64 + 1;
     notes_touched_ = words > kClearedWholeWords;
-    word_count_ = words + words / 8;
+    word_count_ = words + words / 8 + 1;
     if (word_count_ > words_.size()) words_.resize(word_count_);
   }
 

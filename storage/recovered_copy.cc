@@ -166,7 +166,7 @@ absl::Status RecoveredCopy::MakeOfLogs(RecoveryReport& report) {
   if (absl::Status s = CopyLogs(); !s.ok()) return s;
   const auto files = DatabaseFiles::Open(target_, {}, DamagePolicy::kRecover);
   if (!files.ok()) return files.status();
-  return Settle(**files, FamiliesOf(**files), report);
+  return Settle(**files, FamiliesOf(**files), /*is_table_left_out=*/false, report);
 }
 
 absl::Status RecoveredCopy::MakeOfWhatCanBeRead(RecoveryReport& report) const {
@@ -186,7 +186,9 @@ absl::Status RecoveredCopy::MakeOfWhatCanBeRead(RecoveryReport& report) const {
   }
   const auto collections = SalvageFrom(target_, to.get());
   if (!collections.ok()) return collections.status();
-  if (absl::Status s = CheckCounts(report.left, *collections); !s.ok()) return s;
+  if (to != nullptr) {
+    if (absl::Status s = CheckCounts(report.left, *collections); !s.ok()) return s;
+  }
   TellOfDamage(report);
   for (const SalvagedCollection& one : *collections) report.steps.push_back(StepOf(one));
   if (to != nullptr) {
@@ -311,8 +313,10 @@ absl::Status RecoveredCopy::Rebuild(RecoveryReport& report) const {
                                      std::ranges::count_if(FilesOf(target_), [](const auto& path) {
                                        return path.extension() == ".sst";
                                      })));
+  bool is_table_left_out = false;
   for (const fs::path& path : FilesOf(target_ + "/lost")) {
     if (path.extension() != ".sst") continue;
+    is_table_left_out = true;
     report.steps.push_back(
         fmt::format("table {} cannot be read and is left out", path.filename().string()));
   }
@@ -331,7 +335,7 @@ absl::Status RecoveredCopy::Rebuild(RecoveryReport& report) const {
     const rocksdb::Status compacted = (*files)->db().CompactRange({}, family, nullptr, nullptr);
     if (!compacted.ok()) return FromRocksDb(compacted, "compacting " + family->GetName());
   }
-  return Settle(**files, families, report);
+  return Settle(**files, families, is_table_left_out, report);
 }
 
 // A family is written to tables when a new log begins. So none holds what stands behind the cut
@@ -346,7 +350,7 @@ bool RecoveredCopy::MayBeAhead() const {
 // leaves all in tables, so that there is no log any more.
 absl::Status RecoveredCopy::Settle(const DatabaseFiles& files,
                                    const std::map<uint32_t, std::string>& families,
-                                   RecoveryReport& report) const {
+                                   bool is_table_left_out, RecoveryReport& report) const {
   const auto catalog = Catalog::Load(files);
   if (!catalog.ok()) {
     return absl::DataLossError(
@@ -365,7 +369,7 @@ absl::Status RecoveredCopy::Settle(const DatabaseFiles& files,
   for (const CollectionRecord& record : (*catalog)->Collections()) {
     report.names[record.id] = record.name;
     if (!MayBeAhead()) continue;
-    const auto settled = SettleCollection(files, **catalog, record.id, dropped);
+    const auto settled = SettleCollection(files, **catalog, record.id, dropped, is_table_left_out);
     if (!settled.ok()) return settled.status();
     if (settled->newer_kept > 0) {
       report.steps.push_back(fmt::format(

@@ -43,7 +43,7 @@ class RecoveredCopy {
   absl::Status Rebuild(RecoveryReport& report) const;
   bool MayBeAhead() const;
   absl::Status Settle(const DatabaseFiles& files, const std::map<uint32_t, std::string>& families,
-                      RecoveryReport& report) const;
+                      bool is_table_left_out, RecoveryReport& report) const;
 
   const std::string source_;
   const std::string target_;

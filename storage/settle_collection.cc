@@ -17,10 +17,11 @@ namespace {
 class Settlement {
  public:
   Settlement(const DatabaseFiles& files, const Catalog& catalog, uint32_t collection_id,
-             const LoggedWrites& dropped)
+             const LoggedWrites& dropped, bool may_lack_ids)
       : files_(files),
         collection_id_(collection_id),
         dropped_(dropped),
+        may_lack_ids_(may_lack_ids),
         counters_(catalog.Counters(collection_id)),
         last_sequence_(catalog.State().last_sequence),
         labels_(counters_.next_label) {}
@@ -53,7 +54,8 @@ class Settlement {
       return has_id && has_document && has_vector && !is_mixed && !is_unreadable;
     }
     bool IsHalf() const {
-      return (has_id || has_document || has_vector) && !IsWhole() && !is_unreadable;
+      const bool is_part = (has_document || has_vector) && !IsWhole() && !is_unreadable;
+      return is_mixed || is_part;
     }
   };
 
@@ -72,14 +74,14 @@ class Settlement {
   }
 
   // Calls `take` for all that a family has under labels; where a scan meets damage, for each of the
-  // labels that are known alone. `is_taken`: not this one any more.
+  // labels that are known alone, and false is returned. `is_taken`: not this one any more.
   template <typename IsTaken, typename Take>
-  void Read(rocksdb::ColumnFamilyHandle* family, IsTaken is_taken, Take take) {
+  bool Read(rocksdb::ColumnFamilyHandle* family, IsTaken is_taken, Take take) {
     const auto visit = [&](std::string_view key, std::string_view value) {
       take(LabelOfKey(key), value);
       return absl::OkStatus();
     };
-    if (Scan(family, visit).ok()) return;
+    if (Scan(family, visit).ok()) return true;
     if (const uint64_t end = dropped_.EndLabel(collection_id_); end > labels_.size()) {
       labels_.resize(end);
     }
@@ -92,10 +94,11 @@ class Settlement {
         labels_[label].is_unreadable = true;
       }
     }
+    return false;
   }
 
   void ReadDocuments() {
-    Read(
+    are_documents_scanned_ = Read(
         files_.documents(), [](const Label& one) { return one.has_document; },
         [this](uint64_t number, std::string_view value) {
           Label& label = At(number);
@@ -111,18 +114,31 @@ class Settlement {
   }
 
   void ReadVectors() {
+    const size_t asked_end = labels_.size();
     Read(
         files_.vectors(), [](const Label& one) { return one.has_vector; },
         [this](uint64_t number, std::string_view value) {
           Label& label = At(number);
           label.has_vector = true;
-          label.is_mixed = label.has_document &&
+          label.is_mixed = label.has_document && !label.is_unreadable &&
                            !dropped_.MayBelongTogether(collection_id_, number, label.is_newer,
                                                        label.content_hash, VectorHash(value));
         });
+    // Nobody has looked for their documents.
+    for (size_t label = asked_end; !are_documents_scanned_ && label < labels_.size(); ++label) {
+      labels_[label].is_unreadable = true;
+    }
   }
 
   void ReadIds() {
+    ReadStoredIds();
+    for (Label& label : labels_) {
+      const bool is_lost = label.has_document && label.has_vector && !label.has_id;
+      if (may_lack_ids_ && is_lost && !label.is_newer) label.is_unreadable = true;
+    }
+  }
+
+  void ReadStoredIds() {
     const auto take = [this](std::string_view key, std::string_view value) {
       const auto number = DecodeLabel(value);
       if (!number.ok()) return number.status();
@@ -159,12 +175,16 @@ class Settlement {
     return label.has_document && label.id_hash == std::hash<std::string_view>()(id);
   }
 
-  // What cannot be read counts as it did.
+  // What cannot be read counts, but no more of it than there was: the labels of removed documents
+  // look the same.
   absl::Status PutCounters() const {
+    const uint64_t whole = Count([](const Label& one) { return one.IsWhole(); });
+    const uint64_t unreadable =
+        Count([](const Label& one) { return one.is_unreadable && !one.IsHalf(); });
+    const uint64_t others = counters_.document_count - std::min(whole, counters_.document_count);
     const CollectionCountersRecord settled{
         .next_label = std::max<uint64_t>(counters_.next_label, labels_.size()),
-        .document_count =
-            Count([](const Label& one) { return one.IsWhole() || one.is_unreadable; }),
+        .document_count = whole + std::min(unreadable, others),
         .last_sequence = std::max(counters_.last_sequence, newest_sequence_)};
     return FromRocksDb(
         files_.db().Put({}, files_.meta(), CountersKey(collection_id_), EncodeCounters(settled)),
@@ -179,6 +199,9 @@ class Settlement {
     if (absl::Status s = RemoveIds(); !s.ok()) return s;
     for (uint64_t label = 0; label < labels_.size(); ++label) {
       if (!labels_[label].IsHalf()) continue;
+      if (labels_[label].has_id) {
+        if (absl::Status s = Remove(files_.ids(), IdKeyOf(label)); !s.ok()) return s;
+      }
       const std::string key = LabelKey(collection_id_, label);
       for (rocksdb::ColumnFamilyHandle* family : {files_.documents(), files_.vectors()}) {
         if (absl::Status s = Remove(family, key); !s.ok()) return s;
@@ -205,18 +228,20 @@ class Settlement {
   const DatabaseFiles& files_;
   const uint32_t collection_id_;
   const LoggedWrites& dropped_;
+  const bool may_lack_ids_;
   const CollectionCountersRecord counters_;
   const uint64_t last_sequence_;
   uint64_t newest_sequence_ = 0;  // Of any document: no other request may have it.
   std::vector<Label> labels_;
+  bool are_documents_scanned_ = false;
 };
 
 }  // namespace
 
 absl::StatusOr<SettledDocuments> SettleCollection(const DatabaseFiles& files,
                                                   const Catalog& catalog, uint32_t collection_id,
-                                                  const LoggedWrites& dropped) {
-  return Settlement(files, catalog, collection_id, dropped).Run();
+                                                  const LoggedWrites& dropped, bool may_lack_ids) {
+  return Settlement(files, catalog, collection_id, dropped, may_lack_ids).Run();
 }
 
 }  // namespace simile
