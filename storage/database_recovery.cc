@@ -58,7 +58,7 @@ bool IsNeeded(const std::string& path) {
     has_data = has_data || extension == ".sst" || extension == ".log";
   }
   // Without, it is a first start that was interrupted.
-  return has_data && !CheckDatabaseFiles(path).is_good();
+  return has_data && (!FindDamagedLogs(path).empty() || !CheckDatabaseFiles(path).is_good());
 }
 
 absl::Status Exchange(const std::string& one, const std::string& other) {

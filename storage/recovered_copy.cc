@@ -388,17 +388,18 @@ absl::Status RecoveredCopy::Settle(const DatabaseFiles& files,
   return FromRocksDb(files.db().Flush({}, files.all()), "writing tables to " + target_);
 }
 
-// A client that comes back begins again, instead of behind documents that are dropped. One by one,
-// since scans do not see what is removed as a range; and as one, since not all may be readable.
+// A client that comes back begins again, instead of behind documents that are dropped. As a range,
+// since not all may be readable; and behind it one by one, since scans do not see what is removed
+// as a range. Before it they would go with it when tables are written.
 absl::Status RecoveredCopy::ForgetSessions(const DatabaseFiles& files) const {
   const KeyRange all{.first = CollectionPrefix(0), .end = CollectionPrefix(UINT32_MAX)};
   rocksdb::WriteBatch batch;
+  batch.DeleteRange(files.sessions(), all.first, all.end);
   const auto forget = [&](std::string_view key, std::string_view /*value*/) {
     batch.Delete(files.sessions(), key);
     return absl::OkStatus();
   };
   files.Scan(files.sessions(), all, forget).IgnoreError();
-  batch.DeleteRange(files.sessions(), all.first, all.end);
   return FromRocksDb(files.db().Write({}, &batch), "forgetting ingest sessions");
 }
 

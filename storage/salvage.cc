@@ -120,8 +120,6 @@ class CollectionSalvage {
   absl::Status CopySessions() {
     absl::Status failure;
     const auto copy = [&](std::string_view key, std::string_view value) {
-      // A scan finds those, too, that were forgotten as a range.
-      if (!from_.Get(from_.sessions(), std::string(key)).ok()) return absl::OkStatus();
       failure = target_.Put(&DatabaseFiles::sessions, key, value);
       return failure;
     };

@@ -21,11 +21,11 @@ struct SettledDocuments {
 // left.
 //
 // A document of which a part cannot be read stays as it is and counts, and one without its id too
-// when `may_lack_ids`: a table is not there any more (Salvage decides). Removed
-// too is a document whose dropped request changed the rest and put the same vector again. What
-// cannot be told: a vector put by a request of which nothing can be read, under a document that was
-// there before. Cost: the collection is read, ids twice, label by label behind damage; 24
-// bytes of memory per label.
+// when `may_lack_ids`: a table is not there any more (Salvage decides). Removed too is a document
+// whose dropped request changed the rest and put the same vector again. What cannot be told: a
+// vector put by a request of which nothing can be read, under a document that was there before.
+// Cost: the collection is read, ids twice, label by label behind damage; 24 bytes of memory per
+// label.
 absl::StatusOr<SettledDocuments> SettleCollection(const DatabaseFiles& files,
                                                   const Catalog& catalog, uint32_t collection_id,
                                                   const LoggedWrites& dropped, bool may_lack_ids);

@@ -50,20 +50,6 @@ class CollectionTablesTest : public CrashFixture {
 
   uint32_t hurt() const { return ids_[1]; }
 
-  // Reads and writes every table, or moves what RocksDB need not write.
-  void Compact(
-      rocksdb::BottommostLevelCompaction last_level = rocksdb::BottommostLevelCompaction::kForce) {
-    Close();
-    const auto files = DatabaseFiles::Open(DatabasePath(), options_);
-    ASSERT_THAT(files, IsOk());
-    rocksdb::CompactRangeOptions options;
-    options.bottommost_level_compaction = last_level;
-    for (rocksdb::ColumnFamilyHandle* family : (*files)->all()) {
-      const rocksdb::Status s = (*files)->db().CompactRange(options, family, nullptr, nullptr);
-      EXPECT_TRUE(s.ok()) << s.ToString();
-    }
-  }
-
   static std::vector<rocksdb::LiveFileMetaData> TablesOf(const DatabaseFiles& files) {
     std::vector<rocksdb::LiveFileMetaData> tables;
     files.db().GetLiveFilesMetaData(&tables);

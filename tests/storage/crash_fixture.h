@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/database_files.h"
 #include "tests/storage/crash_documents.h"
 #include "tests/storage/store_fixture.h"
 #include "tests/support/child_process.h"
@@ -45,6 +46,27 @@ class CrashFixture : public StoreFixture {
     std::set<uint32_t> acknowledged;
     for (uint32_t number = 0; lines >> number;) acknowledged.insert(number);
     return acknowledged;
+  }
+
+  // A collection for what CrashPut makes.
+  uint32_t CreateSized(const std::string& name) {
+    const auto created = store_->CreateCollection({.name = name, .dimension = kCrashVectorSize});
+    EXPECT_THAT(created, IsOk());
+    return created.ok() ? created->id : 0;
+  }
+
+  // Closes, and reads and writes every table, or moves what RocksDB need not write.
+  void Compact(
+      rocksdb::BottommostLevelCompaction last_level = rocksdb::BottommostLevelCompaction::kForce) {
+    Close();
+    const auto files = DatabaseFiles::Open(DatabasePath(), options_);
+    ASSERT_THAT(files, IsOk());
+    rocksdb::CompactRangeOptions options;
+    options.bottommost_level_compaction = last_level;
+    for (rocksdb::ColumnFamilyHandle* family : (*files)->all()) {
+      const rocksdb::Status s = (*files)->db().CompactRange(options, family, nullptr, nullptr);
+      EXPECT_TRUE(s.ok()) << s.ToString();
+    }
   }
 
   // As the crash writer wrote it.

@@ -43,12 +43,6 @@ class DatabaseRecoveryTest : public CrashFixture {
     Close();
   }
 
-  void CreateSized(const std::string& name) {
-    ASSERT_THAT(store_->CreateCollection(
-                    {.name = name, .dimension = static_cast<uint32_t>(CrashPut(0).vector->size())}),
-                IsOk());
-  }
-
   void WriteNumbers(uint32_t first, uint32_t end) {
     for (uint32_t number = first; number < end; ++number) {
       Write(kCrashCollectionId, {CrashPut(number)});

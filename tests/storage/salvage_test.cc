@@ -42,7 +42,6 @@ class SalvageTest : public CrashFixture {
     Reopen();
     for (const char* name : {"hurt", "other"}) ids_.push_back(CreateSized(name));
     for (uint32_t number = 0; number < kDocuments; ++number) WriteToBoth(CrashPut(number));
-    Close();
     Compact();
     Reopen();
     for (uint32_t number = 0; number < kDocuments; number += 2) WriteToBoth(Second(number));
@@ -62,24 +61,8 @@ class SalvageTest : public CrashFixture {
     return put;
   }
 
-  uint32_t CreateSized(const std::string& name) {
-    const auto created = store_->CreateCollection({.name = name, .dimension = kCrashVectorSize});
-    EXPECT_THAT(created, IsOk());
-    return created.ok() ? created->id : 0;
-  }
-
   void WriteToBoth(const PutOperation& put) {
     for (const uint32_t id : ids_) Write(id, {put});
-  }
-
-  void Compact() const {
-    const auto files = DatabaseFiles::Open(DatabasePath(), options_);
-    ASSERT_THAT(files, IsOk());
-    rocksdb::CompactRangeOptions options;
-    options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
-    for (rocksdb::ColumnFamilyHandle* family : (*files)->all()) {
-      EXPECT_TRUE((*files)->db().CompactRange(options, family, nullptr, nullptr).ok());
-    }
   }
 
   using Is = std::function<bool(const rocksdb::LiveFileMetaData&)>;
