@@ -81,11 +81,26 @@ struct BatchKernel {
 using ComponentsFunction = int32_t (*)(const std::byte* row, size_t row_bytes, size_t dimension,
                                        int8_t* components);
 
-// A level of instructions; kernels of all levels give the same keys beside integer codes.
+// What rounding says about the components of a vector, in units of codes.
+struct RoundedComponents {
+  int64_t squares = 0;       // Sum of squares of the rounded.
+  int32_t sum = 0;           // Of the rounded.
+  float lost_squares = 0;    // Sum of squares of what rounding and clipping took.
+  size_t in_upper_half = 0;  // Components in the upper half of the range or beyond it.
+};
+
+// Rounds components, times `scale`, to the nearest values that a code has: sq8 the integers from
+// -127 to 127, sq4 the odd ones from -15 to 15. Between two, sq8 takes the even one.
+using RoundFunction = RoundedComponents (*)(const float* vector, size_t count, float scale,
+                                            int8_t* rounded);
+
+// A level of instructions; kernels of all levels give the same keys and the same codes. Only keys
+// beside float32 and `lost_squares` may differ in their last bits.
 struct CodeKernels {
   std::string_view level;  // "amx_int8", "avx512_vnni", "highway" or "scalar".
   NearerFunction (*nearer)(CodeFormat format, bool euclidean);
   ComponentsFunction (*components)(CodeFormat format);                // Null for float32.
+  RoundFunction (*round)(CodeFormat format);                          // Null for float32.
   BatchKernel (*batch)(CodeFormat format, bool euclidean) = nullptr;  // Null: none for any format.
 };
 

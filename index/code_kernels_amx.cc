@@ -227,6 +227,7 @@ const CodeKernels* AmxCodeKernels() {
   static const CodeKernels kernels{.level = "amx_int8",
                                    .nearer = vnni->nearer,
                                    .components = vnni->components,
+                                   .round = vnni->round,
                                    .batch = &BatchOf};
   static const bool has_it = HasAmxInt8();
   return has_it ? &kernels : nullptr;

@@ -144,6 +144,78 @@ size_t Nearer(const CodeRows& rows, const QueryCode& query, const uint32_t* slot
   return near;
 }
 
+// How a format rounds; `kLevelMax` ends its range.
+struct Sq8Levels {
+  static constexpr int kLevelMax = 127;
+
+  template <typename Floats>
+  static HWY_INLINE auto Of(Floats tag, hn::Vec<Floats> scaled) {
+    return hn::NearestInt(hn::Min(hn::Max(scaled, hn::Set(tag, -127.0f)), hn::Set(tag, 127.0f)));
+  }
+};
+
+struct Sq4Levels {
+  static constexpr int kLevelMax = 15;
+
+  template <typename Floats>
+  static HWY_INLINE auto Of(Floats tag, hn::Vec<Floats> scaled) {
+    const auto steps = hn::Mul(hn::Add(scaled, hn::Set(tag, 15.0f)), hn::Set(tag, 0.5f));
+    const auto rounded =
+        hn::NearestInt(hn::Min(hn::Max(steps, hn::Zero(tag)), hn::Set(tag, 15.0f)));
+    return hn::Sub(hn::Add(rounded, rounded), hn::Set(hn::RebindToSigned<Floats>(), 15));
+  }
+};
+
+// As many components as there are whole vectors of them; gives how many that were.
+template <typename Levels, typename Floats>
+HWY_INLINE size_t RoundVectors(Floats tag, const float* vector, size_t count, float scale,
+                               int8_t* rounded, RoundedComponents& all) {
+  const hn::RebindToSigned<Floats> integers;
+  const hn::Rebind<int8_t, Floats> bytes;
+  const auto factor = hn::Set(tag, scale);
+  const auto half_range = hn::Set(tag, Levels::kLevelMax / 2.0f);
+  // A lane is at most 127^2 for each of its components; of 100,000 that would not overflow.
+  auto squares = hn::Zero(integers), sums = hn::Zero(integers), upper = hn::Zero(integers);
+  auto lost_squares = hn::Zero(tag);
+  size_t at = 0;
+  for (; at + hn::Lanes(tag) <= count; at += hn::Lanes(tag)) {
+    const auto exact = hn::Mul(hn::LoadU(tag, vector + at), factor);
+    const auto levels = Levels::Of(tag, exact);
+    const auto lost = hn::Sub(exact, hn::ConvertTo(tag, levels));
+    hn::StoreU(hn::DemoteTo(bytes, levels), bytes, rounded + at);
+    squares = hn::Add(squares, hn::Mul(levels, levels));
+    sums = hn::Add(sums, levels);
+    lost_squares = hn::MulAdd(lost, lost, lost_squares);
+    upper = hn::Sub(
+        upper,
+        hn::VecFromMask(integers, hn::RebindMask(integers, hn::Gt(hn::Abs(exact), half_range))));
+  }
+  all.squares += hn::GetLane(hn::SumOfLanes(integers, squares));
+  all.sum += hn::GetLane(hn::SumOfLanes(integers, sums));
+  all.lost_squares += hn::GetLane(hn::SumOfLanes(tag, lost_squares));
+  all.in_upper_half += static_cast<size_t>(hn::GetLane(hn::SumOfLanes(integers, upper)));
+  return at;
+}
+
+template <typename Levels>
+HWY_INLINE RoundedComponents Round(const float* vector, size_t count, float scale,
+                                   int8_t* rounded) {
+  RoundedComponents all;
+  const size_t done =
+      RoundVectors<Levels>(hn::ScalableTag<float>(), vector, count, scale, rounded, all);
+  RoundVectors<Levels>(hn::CappedTag<float, 1>(), vector + done, count - done, scale,
+                       rounded + done, all);
+  return all;
+}
+
+RoundedComponents RoundToSq8(const float* vector, size_t count, float scale, int8_t* rounded) {
+  return Round<Sq8Levels>(vector, count, scale, rounded);
+}
+
+RoundedComponents RoundToSq4(const float* vector, size_t count, float scale, int8_t* rounded) {
+  return Round<Sq4Levels>(vector, count, scale, rounded);
+}
+
 #define SIMILE_NEARER(name, format, euclidean)                                                   \
   size_t name(const CodeRows& rows, const QueryCode& query, const uint32_t* slots, size_t count, \
               uint32_t bound, uint32_t* near_slots, uint32_t* near_keys) {                       \
@@ -169,6 +241,8 @@ HWY_EXPORT(NearerSq4Products);
 HWY_EXPORT(NearerSq4Distances);
 HWY_EXPORT(NearerFloat32Products);
 HWY_EXPORT(NearerFloat32Distances);
+HWY_EXPORT(RoundToSq8);
+HWY_EXPORT(RoundToSq4);
 
 namespace {
 
@@ -188,12 +262,27 @@ NearerFunction NearerOf(CodeFormat format, bool euclidean) {
   return nullptr;
 }
 
+RoundFunction RoundOf(CodeFormat format) {
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  switch (format) {
+    case CodeFormat::kFloat32:
+      return nullptr;
+    case CodeFormat::kSq8:
+      return HWY_DYNAMIC_DISPATCH(RoundToSq8);
+    case CodeFormat::kSq4:
+      return HWY_DYNAMIC_DISPATCH(RoundToSq4);
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 const CodeKernels* HighwayCodeKernels() {
   // Plain loops over bytes are what compilers turn into vectors by themselves.
-  static const CodeKernels kernels{
-      .level = "highway", .nearer = &NearerOf, .components = ScalarCodeKernels()->components};
+  static const CodeKernels kernels{.level = "highway",
+                                   .nearer = &NearerOf,
+                                   .components = ScalarCodeKernels()->components,
+                                   .round = &RoundOf};
   return &kernels;
 }
 

@@ -1,4 +1,7 @@
 // The kernels in plain loops: the oracle of the tests, and what runs where nothing else does.
+#include <algorithm>
+#include <cmath>
+
 #include "index/code_kernels.h"
 #include "index/code_key.h"
 
@@ -114,11 +117,47 @@ ComponentsFunction ComponentsOf(CodeFormat format) {
   return nullptr;
 }
 
+int32_t Rounded(float value, float smallest, float largest) {
+  return static_cast<int32_t>(std::lrintf(std::clamp(value, smallest, largest)));
+}
+
+int32_t Sq8Level(float scaled) { return Rounded(scaled, -127, 127); }
+
+int32_t Sq4Level(float scaled) { return 2 * Rounded((scaled + 15) / 2, 0, 15) - 15; }
+
+template <auto kLevel, int kLevelMax>
+RoundedComponents Round(const float* vector, size_t count, float scale, int8_t* rounded) {
+  RoundedComponents all;
+  for (size_t at = 0; at < count; ++at) {
+    const float exact = vector[at] * scale;
+    const int32_t level = kLevel(exact);
+    const float lost = exact - static_cast<float>(level);
+    rounded[at] = static_cast<int8_t>(level);
+    all.squares += level * level;
+    all.sum += level;
+    all.lost_squares += lost * lost;
+    all.in_upper_half += 2 * std::fabs(exact) > kLevelMax ? 1 : 0;
+  }
+  return all;
+}
+
+RoundFunction RoundOf(CodeFormat format) {
+  switch (format) {
+    case CodeFormat::kFloat32:
+      return nullptr;
+    case CodeFormat::kSq8:
+      return &Round<Sq8Level, 127>;
+    case CodeFormat::kSq4:
+      return &Round<Sq4Level, 15>;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 const CodeKernels* ScalarCodeKernels() {
   static const CodeKernels kernels{
-      .level = "scalar", .nearer = &NearerOf, .components = &ComponentsOf};
+      .level = "scalar", .nearer = &NearerOf, .components = &ComponentsOf, .round = &RoundOf};
   return &kernels;
 }
 

@@ -352,8 +352,11 @@ ComponentsFunction ComponentsOf(CodeFormat format) {
 }  // namespace
 
 const CodeKernels* VnniCodeKernels() {
-  static const CodeKernels kernels{
-      .level = "avx512_vnni", .nearer = &NearerOf, .components = &ComponentsOf, .batch = &BatchOf};
+  static const CodeKernels kernels{.level = "avx512_vnni",
+                                   .nearer = &NearerOf,
+                                   .components = &ComponentsOf,
+                                   .round = HighwayCodeKernels()->round,
+                                   .batch = &BatchOf};
   const bool has_it = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512vnni");

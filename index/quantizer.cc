@@ -40,18 +40,6 @@ size_t RowBytes(CodeFormat format, size_t dimension) {
   return 0;
 }
 
-int32_t Rounded(float value, int32_t limit) {
-  const auto bound = static_cast<float>(limit);
-  return static_cast<int32_t>(std::lrintf(std::clamp(value, -bound, bound)));
-}
-
-// The value of a component in units of codes: sq8 -127 to 127, sq4 the odd numbers -15 to 15.
-int32_t LevelOf(CodeFormat format, float scaled) {
-  if (format == CodeFormat::kSq8) return Rounded(scaled, kInt8Max);
-  const int32_t half = Rounded((scaled + kSq4Max) / 2, kSq4Max);
-  return 2 * std::max(half, 0) - kSq4Max;
-}
-
 // The sizes of the components of whole vectors, of so many that there are about `count_max`.
 std::vector<float> SizesOf(std::span<const float> sample, size_t dimension, size_t count_max) {
   std::vector<float> sizes;
@@ -77,12 +65,15 @@ float LargestKept(std::vector<float>& sizes, double clipped_share) {
 
 // What codes take from products of two vectors that are like those of the sample: a dimension
 // counts by what vectors have there.
-double ProductLoss(CodeFormat format, size_t dimension, std::span<const float> sizes, float scale) {
+double ProductLoss(RoundFunction round, size_t dimension, std::span<const float> sizes,
+                   float scale) {
   std::vector<double> squares(dimension), lost(dimension);
+  std::vector<int8_t> rounded(dimension);
   for (size_t first = 0; first < sizes.size(); first += dimension) {
+    round(&sizes[first], dimension, scale, rounded.data());
     for (size_t axis = 0; axis < dimension; ++axis) {
       const float scaled = sizes[first + axis] * scale;
-      const double off = scaled - static_cast<float>(LevelOf(format, scaled));
+      const double off = scaled - static_cast<float>(rounded[axis]);
       squares[axis] += static_cast<double>(scaled) * scaled;
       lost[axis] += off * off;
     }
@@ -93,7 +84,8 @@ double ProductLoss(CodeFormat format, size_t dimension, std::span<const float> s
 }
 
 // Scales are bounded, so that squares of vectors of any length stay finite.
-CodeScale ScaleFor(CodeFormat format, size_t dimension, std::span<const float> sample) {
+CodeScale ScaleFor(CodeFormat format, size_t dimension, std::span<const float> sample,
+                   const CodeKernels& kernels) {
   if (format == CodeFormat::kFloat32) return {};
   std::vector<float> sizes = SizesOf(sample, dimension, kSampleComponentsMax);
   if (format == CodeFormat::kSq8) {
@@ -105,7 +97,7 @@ CodeScale ScaleFor(CodeFormat format, size_t dimension, std::span<const float> s
   double least = std::numeric_limits<double>::infinity();
   for (const float clipped_share : kSq4Clipped) {
     const float scale = static_cast<float>(kSq4Max) / LargestKept(sizes, clipped_share);
-    const double loss = ProductLoss(format, dimension, tried, scale);
+    const double loss = ProductLoss(kernels.round(format), dimension, tried, scale);
     if (best.clipped_share != 0 && !(loss < least)) continue;
     best = {.scale = scale, .clipped_share = clipped_share};
     least = loss;
@@ -113,11 +105,47 @@ CodeScale ScaleFor(CodeFormat format, size_t dimension, std::span<const float> s
   return best;
 }
 
-size_t Sq4Place(size_t component) {
-  return component / kSq4BlockComponents * kLineBytes + component % kLineBytes;
+RoundedComponents EncodeSq8(RoundFunction round, const float* vector, size_t dimension, float scale,
+                            uint8_t* row) {
+  const RoundedComponents rounded = round(vector, dimension, scale, reinterpret_cast<int8_t*>(row));
+  for (size_t at = 0; at < dimension; ++at) row[at] = static_cast<uint8_t>(row[at] + kSq8Middle);
+  return rounded;
 }
 
-bool IsInHighHalf(size_t component) { return component % kSq4BlockComponents >= kLineBytes; }
+// A line of a row has 64 components in the lower halves of its bytes, the next 64 in the upper.
+RoundedComponents EncodeSq4(RoundFunction round, const float* vector, size_t dimension, float scale,
+                            uint8_t* row) {
+  RoundedComponents all;
+  for (size_t first = 0; first < dimension; first += kSq4BlockComponents, row += kLineBytes) {
+    int8_t levels[kSq4BlockComponents];
+    std::memset(levels, -kSq4Max, sizeof(levels));
+    const size_t count = std::min(dimension - first, kSq4BlockComponents);
+    const RoundedComponents rounded = round(vector + first, count, scale, levels);
+    for (size_t at = 0; at < kLineBytes; ++at) {
+      const int low = (levels[at] + kSq4Max) / 2;
+      const int high = (levels[at + kLineBytes] + kSq4Max) / 2;
+      row[at] = static_cast<uint8_t>(low + 16 * high);
+    }
+    all.squares += rounded.squares;
+    all.sum += rounded.sum;
+    all.lost_squares += rounded.lost_squares;
+    all.in_upper_half += rounded.in_upper_half;
+  }
+  return all;
+}
+
+// In four sums, so that an addition does not wait for the one before.
+double SquaresOf(const float* vector, size_t dimension) {
+  double sums[4] = {};
+  size_t at = 0;
+  for (; at + 4 <= dimension; at += 4) {
+    for (size_t lane = 0; lane < 4; ++lane) {
+      sums[lane] += static_cast<double>(vector[at + lane]) * vector[at + lane];
+    }
+  }
+  for (; at < dimension; ++at) sums[0] += static_cast<double>(vector[at]) * vector[at];
+  return sums[0] + sums[1] + sums[2] + sums[3];
+}
 
 size_t QueryBytes(CodeFormat format, size_t row_bytes) {
   return format == CodeFormat::kSq4 ? 2 * row_bytes : row_bytes;
@@ -131,7 +159,7 @@ int8_t* Int8Components(QueryCode& query) {
 
 Quantizer::Quantizer(CodeFormat format, size_t dimension, std::span<const float> sample,
                      const CodeKernels& kernels)
-    : Quantizer(format, dimension, ScaleFor(format, dimension, sample), kernels) {}
+    : Quantizer(format, dimension, ScaleFor(format, dimension, sample, kernels), kernels) {}
 
 Quantizer::Quantizer(CodeFormat format, size_t dimension, const CodeScale& scale,
                      const CodeKernels& kernels)
@@ -140,7 +168,9 @@ Quantizer::Quantizer(CodeFormat format, size_t dimension, const CodeScale& scale
       row_bytes_(RowBytes(format, dimension)),
       scale_(scale.scale),
       clipped_share_(scale.clipped_share),
-      components_(kernels.components(format)) {}
+      components_(kernels.components(format)),
+      round_(kernels.round(format)),
+      round_query_(kernels.round(CodeFormat::kSq8)) {}
 
 float Quantizer::RowErrorMax() const {
   // Of a component a value that was rounded to a step s loses s / sqrt(12) on average, at most s/2;
@@ -157,46 +187,21 @@ EncodedRow Quantizer::EncodeRow(const float* vector, std::byte* row) const {
   std::memset(row, 0, row_bytes_);
   if (format_ == CodeFormat::kFloat32) {
     std::memcpy(row, vector, dimension_ * sizeof(float));
-    double squares = 0;
-    for (size_t at = 0; at < dimension_; ++at) {
-      squares += static_cast<double>(vector[at]) * vector[at];
-    }
-    return {.squares = static_cast<float>(squares)};
+    return {.squares = static_cast<float>(SquaresOf(vector, dimension_))};
   }
   auto* bytes = reinterpret_cast<uint8_t*>(row);
-  const float half_range = static_cast<float>(format_ == CodeFormat::kSq8 ? kInt8Max : kSq4Max) / 2;
-  int64_t squares = 0;
-  float lost_squares = 0;
-  size_t in_upper_half = 0;
-  for (size_t at = 0; at < dimension_; ++at) {
-    const float exact = vector[at] * scale_;
-    const int32_t level = LevelOf(format_, exact);
-    const float lost = exact - static_cast<float>(level);
-    squares += static_cast<int64_t>(level) * level;
-    lost_squares += lost * lost;
-    in_upper_half += std::fabs(exact) > half_range ? 1 : 0;
-    if (format_ == CodeFormat::kSq8) {
-      bytes[at] = static_cast<uint8_t>(level + kSq8Middle);
-    } else {
-      const auto half = static_cast<uint8_t>((level + kSq4Max) / 2);
-      bytes[Sq4Place(at)] |= static_cast<uint8_t>(IsInHighHalf(at) ? half << 4 : half);
-    }
-  }
+  const RoundedComponents rounded = format_ == CodeFormat::kSq8
+                                        ? EncodeSq8(round_, vector, dimension_, scale_, bytes)
+                                        : EncodeSq4(round_, vector, dimension_, scale_, bytes);
   const float error_max = RowErrorMax();
-  return {.squares = static_cast<float>(squares),
-          .is_coarse = !(lost_squares <= error_max * error_max),
-          .in_upper_half = in_upper_half};
+  return {.squares = static_cast<float>(rounded.squares),
+          .is_coarse = !(rounded.lost_squares <= error_max * error_max),
+          .in_upper_half = rounded.in_upper_half};
 }
 
 void Quantizer::EncodeQuery(const float* vector, QueryCode& query) const {
   query.components.assign(QueryBytes(format_, row_bytes_), std::byte{0});
-  double squares = 0;
-  float largest = 0;
-  for (size_t at = 0; at < dimension_; ++at) {
-    squares += static_cast<double>(vector[at]) * vector[at];
-    largest = std::max(largest, std::fabs(vector[at]));
-  }
-  query.squares = static_cast<float>(squares * scale_ * scale_);
+  query.squares = static_cast<float>(SquaresOf(vector, dimension_) * scale_ * scale_);
   query.offset = 0;
   query.ratio = 1;
   query.error = 0;
@@ -204,19 +209,14 @@ void Quantizer::EncodeQuery(const float* vector, QueryCode& query) const {
     std::memcpy(query.components.data(), vector, dimension_ * sizeof(float));
     return;
   }
+  float largest = 0;
+  for (size_t at = 0; at < dimension_; ++at) largest = std::max(largest, std::fabs(vector[at]));
   const float own_scale = largest > 0 ? static_cast<float>(kInt8Max) / largest : 1;
   query.ratio = scale_ / own_scale;
-  int32_t sum = 0;
-  float lost_squares = 0;
-  for (size_t at = 0; at < dimension_; ++at) {
-    const int32_t level = Rounded(vector[at] * own_scale, kInt8Max);
-    const float lost = vector[at] * own_scale - static_cast<float>(level);
-    Int8Components(query)[at] = static_cast<int8_t>(level);
-    sum += level;
-    lost_squares += lost * lost;
-  }
-  query.error = std::sqrt(lost_squares);
-  query.offset = (format_ == CodeFormat::kSq8 ? kSq8Middle : kSq4Max) * sum;
+  const RoundedComponents rounded =
+      round_query_(vector, dimension_, own_scale, Int8Components(query));
+  query.error = std::sqrt(rounded.lost_squares);
+  query.offset = (format_ == CodeFormat::kSq8 ? kSq8Middle : kSq4Max) * rounded.sum;
 }
 
 uint32_t Quantizer::KeySlack(const QueryCode& query, float row_squares, bool euclidean) const {

@@ -77,6 +77,8 @@ class Quantizer {
   const float scale_;
   const float clipped_share_;
   const ComponentsFunction components_;
+  const RoundFunction round_;
+  const RoundFunction round_query_;  // Queries are of bytes beside sq4 too.
 };
 
 }  // namespace simile::index_internal

@@ -170,6 +170,44 @@ TEST_P(CodeKernelsTest, KeysUnderTwoRowsAsQueriesAreTheSameBothWays) {
             NearerThan(kFarthestKey, nearer(), rows, b, seven).keys);
 }
 
+TEST_P(CodeKernelsTest, ComponentsAreRoundedAsByPlainLoops) {
+  if (format() == CodeFormat::kFloat32) GTEST_SKIP() << "float32 is not rounded";
+  const RoundFunction round = std::get<0>(GetParam()).round(format());
+  const RoundFunction plain = ScalarCodeKernels()->round(format());
+  const float range = format() == CodeFormat::kSq8 ? 127 : 15;
+  for (const size_t dimension : kDimensions) {
+    SCOPED_TRACE(::testing::Message() << dimension << " dimensions");
+    std::vector<float> vector = Rows::Random(dimension, 4);
+    // Halves, which lie between two codes, what is clipped, and what no integer can hold.
+    const float special[] = {0.5f, 1.5f, -0.5f, -2.5f, -range, range + 0.5f, 1e12f, -1e15f, 0};
+    for (size_t at = 0; at < dimension && at < std::size(special); ++at) {
+      vector[dimension - 1 - at] = special[at] / 20;
+    }
+    std::vector<int8_t> rounded(dimension + 64, 99), expected(dimension + 64, 99);
+    const RoundedComponents said = round(vector.data(), dimension, 20, rounded.data());
+    const RoundedComponents plainly = plain(vector.data(), dimension, 20, expected.data());
+    EXPECT_EQ(rounded, expected);
+    EXPECT_EQ(said.squares, plainly.squares);
+    EXPECT_EQ(said.sum, plainly.sum);
+    EXPECT_EQ(said.in_upper_half, plainly.in_upper_half);
+    EXPECT_NEAR(said.lost_squares / plainly.lost_squares, 1, 1e-4);
+  }
+}
+
+TEST(ScalarCodeKernelsTest, ComponentsBecomeTheNearestValueOfACode) {
+  const float vector[] = {0.2f, 1.5f, 2.5f, -3.7f, 7.9f, -200, 1e20f};
+  int8_t rounded[7];
+  const RoundedComponents sq8 = ScalarCodeKernels()->round(CodeFormat::kSq8)(vector, 7, 1, rounded);
+  EXPECT_EQ((std::vector<int>(rounded, rounded + 7)),
+            (std::vector<int>{0, 2, 2, -4, 8, -127, 127}));
+  EXPECT_EQ(sq8.sum, 8);
+  EXPECT_EQ(sq8.squares, 2 * 2 + 2 * 2 + 4 * 4 + 8 * 8 + 2 * 127 * 127);
+  EXPECT_EQ(sq8.in_upper_half, 2u);
+  const RoundedComponents sq4 = ScalarCodeKernels()->round(CodeFormat::kSq4)(vector, 7, 1, rounded);
+  EXPECT_EQ((std::vector<int>(rounded, rounded + 7)), (std::vector<int>{1, 1, 3, -3, 7, -15, 15}));
+  EXPECT_EQ(sq4.in_upper_half, 3u);
+}
+
 std::vector<NearRow> NearerOfBatch(const BatchComparison& batches, const Rows& rows,
                                    QueryBatch batch, std::span<const uint32_t> slots,
                                    const std::vector<uint32_t>& bounds) {
