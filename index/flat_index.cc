@@ -89,8 +89,7 @@ std::vector<absl::StatusOr<SearchAnswer>> FlatIndex::SearchBatch(
     SearchAnswer& answer = *answers[scan.answer];
     answer.neighbors = scan.nearest.Take();
     answer.estimate.vectors = vectors;
-    answer.estimate.candidates =
-        scan.filter != nullptr ? std::min(vectors, scan.filter->count()) : vectors;
+    answer.estimate.candidates = scan.compared;
     for (Neighbor& neighbor : answer.neighbors) {
       neighbor.distance = kernel_.ToDistance(neighbor.distance);
     }
@@ -105,6 +104,7 @@ void FlatIndex::ScanTogether(std::span<Scan> scans) const {
     const float* const vector = At(slot);
     for (Scan& scan : scans) {
       if (scan.filter != nullptr && !scan.filter->Contains(label)) continue;
+      ++scan.compared;
       scan.nearest.Offer(label, kernel_.Key(scan.vector.data(), vector));
     }
   }

@@ -61,6 +61,7 @@ class FlatIndex final : public VectorIndex {
     std::vector<float> vector;
     const LabelSet* filter = nullptr;
     TopK nearest;
+    size_t compared = 0;
   };
 
   void ScanTogether(std::span<Scan> scans) const;

@@ -18,6 +18,12 @@ constexpr size_t kWider = 4;
 // gives up.
 constexpr double kNodesOfEstimate = 2;
 
+size_t CandidatesOf(const SearchOptions& options, size_t live) {
+  if (options.filter == nullptr) return live;
+  const size_t passing = options.filter->count();
+  return std::min(live, passing - std::min(passing, options.passing_elsewhere));
+}
+
 // While a vector is being replaced, both of its places are live for a moment; the nearer one
 // counts. Keeps at most k.
 void KeepFirstOfEach(std::vector<Neighbor>& found, size_t k) {
@@ -37,7 +43,7 @@ HnswSearch::HnswSearch(const Place& place, std::span<const float> query,
       scratch_(scratch),
       is_euclidean_(place.kernel.metric() == Metric::kEuclidean),
       live_(place.label_slots.size()),
-      candidates_(options.filter == nullptr ? live_ : std::min(live_, options.filter->count())) {}
+      candidates_(CandidatesOf(options, live_)) {}
 
 SearchPlan HnswSearch::Plan(size_t sharing) const {
   const SearchQuestion question{

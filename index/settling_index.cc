@@ -107,15 +107,23 @@ absl::StatusOr<SearchAnswer> SettlingIndex::Search(std::span<const float> query,
 std::vector<absl::StatusOr<SearchAnswer>> SettlingIndex::SearchBatch(
     std::span<const BatchQuery> queries) const {
   // What waits comes first: what is moved meanwhile is then found in the index.
-  std::vector<absl::StatusOr<SearchAnswer>> waiting = waiting_.SearchBatch(queries);
-  std::vector<absl::StatusOr<SearchAnswer>> answers = index_->SearchBatch(queries);
+  const std::vector<absl::StatusOr<SearchAnswer>> waiting = waiting_.SearchBatch(queries);
+  std::vector<BatchQuery> others(queries.begin(), queries.end());
   for (size_t at = 0; at < queries.size(); ++at) {
+    // Else the index would look everywhere for labels that wait.
+    if (waiting[at].ok()) others[at].options.passing_elsewhere = waiting[at]->estimate.candidates;
+  }
+  std::vector<absl::StatusOr<SearchAnswer>> answers = index_->SearchBatch(others);
+  for (size_t at = 0; at < queries.size(); ++at) {
+    if (!waiting[at].ok()) answers[at] = waiting[at].status();
     if (!answers[at].ok()) continue;
-    if (waiting[at].ok()) {
-      Merge(*waiting[at], queries[at].options, *answers[at]);
-    } else {
-      answers[at] = waiting[at].status();
-    }
+    const SearchOptions& options = queries[at].options;
+    Merge(*waiting[at], options, *answers[at]);
+    // What was moved meanwhile was counted as waiting, and found twice.
+    if (options.filter == nullptr || waiting[at]->estimate.candidates == 0) continue;
+    if (answers[at]->neighbors.size() >= std::min(options.k, options.filter->count())) continue;
+    answers[at] = index_->Search(queries[at].vector, options);
+    if (answers[at].ok()) Merge(*waiting[at], options, *answers[at]);
   }
   return answers;
 }

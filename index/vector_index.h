@@ -32,10 +32,13 @@ enum class SearchStrategy {
 };
 
 struct SearchOptions {
-  size_t k = 10;         // Neighbors wanted, at least 1.
-  size_t ef_search = 0;  // Size of the graph's candidate list; 0: the index's own. Raised to k.
-  bool exact = false;    // True: compare with every vector.
+  size_t k = 10;  // Neighbors wanted, at least 1.
+  // How many candidates a walk expands on average; 0: the index's own. Raised to k.
+  size_t ef_search = 0;
+  bool exact = false;                // True: compare with every vector.
   const LabelSet* filter = nullptr;  // Not owned; null: every label may be returned.
+  // Labels of the filter that are known to be in another index, so that none looks for them here.
+  size_t passing_elsewhere = 0;
   // For comparisons: this strategy and no other, where the engine has it. Else the cheaper one.
   std::optional<SearchStrategy> strategy;
 };
@@ -173,7 +176,7 @@ struct IndexSettings {
   CodeFormat codes = CodeFormat::kSq8;  // Of our graph.
   size_t m = 16;                 // Links per node and level (Malkov & Yashunin 2016), 2 to 96.
   size_t ef_construction = 200;  // Candidate list while building, 8 to 4096.
-  size_t ef_search = 96;         // Candidate list of a search that names none, 1 to 16384.
+  size_t ef_search = 96;         // Of a search that names none, 1 to 16384.
 
   // Where the index may keep files, and nobody else does; made when missing. Empty: none are kept.
   std::string directory;
