@@ -40,10 +40,11 @@ class CandidatePool {
     return place;
   }
 
-  // Marks the nearest entry that is not expanded as such, and gives its slot. False when all are.
-  bool Expand(uint32_t& slot_to_expand) {
+  // Marks the nearest entry that is not expanded as such, and gives its slot. False when all are,
+  // or when its key is above `farthest`.
+  bool Expand(uint32_t& slot_to_expand, uint32_t farthest = kFarthestKey) {
     while (next_ < size_ && (entries_.data()[next_] & 1) != 0) ++next_;
-    if (next_ >= size_) return false;
+    if (next_ >= size_ || key(next_) > farthest) return false;
     slot_to_expand = slot(next_);
     entries_.data()[next_++] |= 1;
     return true;

@@ -15,6 +15,10 @@ inline uint32_t OrderedBits(float value) {
   return bits ^ (static_cast<uint32_t>(static_cast<int32_t>(bits) >> 31) | 0x80000000u);
 }
 
+inline float FloatOfOrderedBits(uint32_t ordered) {
+  return std::bit_cast<float>(ordered ^ ((ordered >> 31) != 0 ? 0x80000000u : 0xFFFFFFFFu));
+}
+
 // Of a product of integers; see NearerFunction.
 inline uint32_t KeyOfProduct(int32_t product) {
   return 0x80000000u - static_cast<uint32_t>(product);

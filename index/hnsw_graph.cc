@@ -178,21 +178,36 @@ void HnswGraph::Descend(const QueryCode& query, size_t from_level, size_t to_lev
   }
 }
 
-void HnswGraph::WalkLevel(const QueryCode& query, size_t ef, size_t level, uint32_t entry,
+// When the candidate of the walk's rank has `key`.
+HnswGraph::WalkBounds HnswGraph::BoundsBehind(const QueryCode& query, const WalkEnd& end,
+                                              uint32_t key) const {
+  const bool euclidean = settings_.euclidean;
+  const float distance = end.times_as_far * DistanceAt(key, query);
+  const uint32_t far = quantizer_.KeyAt(distance, query, euclidean);
+  const uint32_t deviation = quantizer_.KeyDeviation(query, query.squares, euclidean);
+  const uint32_t slack = quantizer_.KeySlack(query, query.squares, euclidean);
+  const auto behind = [key](uint32_t more) { return key + std::min(more, kFarthestKey - key); };
+  const uint32_t kept = std::max(far, behind(slack));
+  return {.expanded = std::max(far, behind(deviation)),
+          .kept = kept + (kept < kFarthestKey ? 1 : 0)};
+}
+
+void HnswGraph::WalkLevel(const QueryCode& query, const WalkEnd& end, size_t level, uint32_t entry,
                           uint32_t entry_key, WalkScratch& scratch) const {
   CandidatePool& pool = scratch.pool;
-  pool.Reset(ef);
+  pool.Reset(end.places);
   scratch.visited.Reset(slot_end());
   pool.Insert(entry_key, entry);
   scratch.visited.KeepFresh(
       1, [entry](size_t) { return entry; }, scratch.fresh);
-  for (uint32_t slot = 0; pool.Expand(slot);) {
+  WalkBounds bounds;
+  for (uint32_t slot = 0; pool.Expand(slot, bounds.expanded);) {
     size_t expanded = 0, fresh = 0;
     do {
       const LinkList list = ListOf(slot, level);
       fresh += scratch.visited.KeepFresh(
           list.Count(), [&list](size_t at) { return list.At(at); }, scratch.fresh + fresh);
-    } while (++expanded < expanded_together_ && pool.Expand(slot));
+    } while (++expanded < expanded_together_ && pool.Expand(slot, bounds.expanded));
     scratch.work.nodes_visited += expanded;
     scratch.work.codes_compared += fresh;
     if (fresh == 0) continue;
@@ -200,25 +215,29 @@ void HnswGraph::WalkLevel(const QueryCode& query, size_t ef, size_t level, uint3
     const size_t fetched = level == 0 ? expanded_together_ : 0;
     const size_t fetch_end = std::min(pool.next() + fetched, pool.size());
     for (size_t place = pool.next(); place < fetch_end; ++place) FetchLinks(pool.slot(place));
-    const size_t near = nearer_(rows_, query, scratch.fresh, fresh, pool.bound(),
-                                scratch.near_slots, scratch.near_keys);
+    const size_t near =
+        nearer_(rows_, query, scratch.fresh, fresh, std::min(pool.bound(), bounds.kept),
+                scratch.near_slots, scratch.near_keys);
     for (size_t at = 0; at < near; ++at) {
       const size_t next = pool.next();
       const size_t place = pool.Insert(scratch.near_keys[at], scratch.near_slots[at]);
       if (place < next + fetched) FetchLinks(scratch.near_slots[at]);
     }
+    if (end.rank != 0 && near != 0 && pool.size() >= end.rank) {
+      bounds = BoundsBehind(query, end, pool.key(end.rank - 1));
+    }
   }
 }
 
-void HnswGraph::Walk(const QueryCode& query, size_t ef, WalkScratch& scratch) const {
-  scratch.pool.Reset(ef);
+void HnswGraph::Walk(const QueryCode& query, const WalkEnd& end, WalkScratch& scratch) const {
+  scratch.pool.Reset(end.places);
   const uint64_t packed = entry_.load(std::memory_order_acquire);
   if (packed == kNoEntry) return;
   const Entry entry = Unpacked(packed);
   uint32_t slot = entry.slot;
   uint32_t key = KeyOf(query, slot);
   Descend(query, entry.level, 0, slot, key, scratch);
-  WalkLevel(query, ef, 0, slot, key, scratch);
+  WalkLevel(query, end, 0, slot, key, scratch);
 }
 
 // Whether the candidate is nearer to its owner than to each of the selected: links then lead into
@@ -312,7 +331,7 @@ bool HnswGraph::InsertOnLevel(uint32_t slot, size_t level, uint32_t& entry, uint
                               WalkScratch& scratch) {
   constexpr size_t kWider = 4;
   for (size_t ef = settings_.ef_construction;; ef *= kWider) {
-    WalkLevel(scratch.query, ef, level, entry, entry_key, scratch);
+    WalkLevel(scratch.query, {.places = ef}, level, entry, entry_key, scratch);
     scratch.candidates.clear();
     for (size_t place = 0; place < scratch.pool.size(); ++place) {
       const ScoredSlot candidate{.key = scratch.pool.key(place), .slot = scratch.pool.slot(place)};

@@ -29,6 +29,17 @@ struct GraphSettings {
   size_t ef_construction = 200;
 };
 
+// When a walk ends.
+struct WalkEnd {
+  size_t places = 0;  // It keeps so many candidates, and ends when all of them are expanded.
+
+  // Unless 0, it ends when those that are left are more than `times_as_far` as the one of this
+  // rank, counted from 1, by Quantizer::DistanceAt, and not equally near but for rounding. Those
+  // that rounding may hide are kept all the same, as far as there are places.
+  size_t rank = 0;
+  float times_as_far = 1;
+};
+
 // A hierarchical navigable small world graph (Malkov & Yashunin 2016, arXiv 1603.09320) over codes:
 // slots in, slots out. Labels, float32 components and which slots are free are its owner's; it has
 // a place for them in the slots.
@@ -66,9 +77,10 @@ class HnswGraph {
   // Links a slot that was placed. Cost: about ef_construction hops.
   void Insert(uint32_t slot, WalkScratch& scratch);
 
-  // Fills scratch.pool with about the `ef` nearest slots to a query, of every state; those that are
-  // inserted meanwhile may be missing. Nothing when the graph is empty.
-  void Walk(const QueryCode& query, size_t ef, WalkScratch& scratch) const;
+  // Fills scratch.pool with about the nearest slots to a query, of every state, as many as there
+  // are places or up to where it ends; those that are inserted meanwhile may be missing. Nothing
+  // when the graph is empty.
+  void Walk(const QueryCode& query, const WalkEnd& end, WalkScratch& scratch) const;
 
   // The same of slots that pass: from each to the next, over at most one that does not, beginning
   // where the graph does and at some of those that pass (ACORN-1; Patel et al. 2024, arXiv
@@ -87,6 +99,11 @@ class HnswGraph {
     return batches_.NearerThan(rows_, batch, slots, bounds, near);
   }
   void Pack(QueryBatch& batch) const { batches_.Pack(batch); }
+
+  // As Quantizer::DistanceAt.
+  float DistanceAt(uint32_t key, const QueryCode& query) const {
+    return quantizer_.DistanceAt(key, query, settings_.euclidean);
+  }
 
   // How much nearer by key a slot must be than another so that its vector is the nearer one for
   // certain, unless one of the two is coarse (index/quantizer.h).
@@ -163,6 +180,12 @@ class HnswGraph {
   // all in another place.
   static constexpr size_t kSeeds = 16;
 
+  // A walk expands candidates up to one key, and keeps those below the other.
+  struct WalkBounds {
+    uint32_t expanded = kFarthestKey;
+    uint32_t kept = kFarthestKey;
+  };
+
   struct Entry {
     uint32_t slot = 0;
     size_t level = 0;
@@ -207,8 +230,9 @@ class HnswGraph {
   void FetchLinks(uint32_t slot) const;
   void Descend(const QueryCode& query, size_t from_level, size_t to_level, uint32_t& slot,
                uint32_t& key, WalkScratch& scratch) const;
-  void WalkLevel(const QueryCode& query, size_t ef, size_t level, uint32_t entry,
+  void WalkLevel(const QueryCode& query, const WalkEnd& end, size_t level, uint32_t entry,
                  uint32_t entry_key, WalkScratch& scratch) const;
+  WalkBounds BoundsBehind(const QueryCode& query, const WalkEnd& end, uint32_t key) const;
   static void MixEquallyNear(uint32_t owner, std::span<ScoredSlot> sorted);
   void SelectNeighbors(std::span<const ScoredSlot> candidates, size_t count_max,
                        std::vector<ScoredSlot>& selected, WalkScratch& scratch) const;

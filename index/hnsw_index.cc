@@ -8,6 +8,7 @@
 
 #include "index/batch_search.h"
 #include "index/distance.h"
+#include "index/distance_growth.h"
 #include "index/graph_files.h"
 #include "index/graph_repair.h"
 #include "index/hnsw_graph.h"
@@ -21,6 +22,7 @@ namespace simile {
 
 using index_internal::BatchSearch;
 using index_internal::CodeScale;
+using index_internal::DistanceGrowth;
 using index_internal::GraphFiles;
 using index_internal::GraphRepair;
 using index_internal::HnswGraph;
@@ -81,6 +83,7 @@ class HnswIndex::State {
             .label_slots = label_slots_,
             .kernel = kernel_,
             .costs = costs_,
+            .growth = growth_,
             .ef_search = settings_.ef_search,
             .dead_count = repair_.dead_count(),
             .upserting = upserting_};
@@ -98,6 +101,7 @@ class HnswIndex::State {
   HnswGraph graph_;
   GraphRepair repair_;
   const SearchCosts costs_;
+  DistanceGrowth growth_;
   LabelSlots label_slots_;
 
   // Upserts that run now: each may have its vector at two places for a moment.
@@ -146,6 +150,7 @@ absl::Status HnswIndex::State::Upsert(uint64_t label, std::span<const float> vec
     graph_.SetState(slot, HnswGraph::State::kLive);
     if (const auto before = label_slots_.Put(label, slot); before.has_value()) Bury(*before);
     --upserting_;
+    growth_.LearnWhenDoubled(graph_, label_slots_.size(), WalkScratch::OfThisThread());
   }
   RepairSome();
   return absl::OkStatus();
@@ -212,6 +217,7 @@ absl::Status HnswIndex::State::Load(const Manifest& manifest, size_t threads) {
   };
   if (absl::Status s = files_.Load(manifest, threads, graph_, adopted); !s.ok()) return s;
   LinkLonely();
+  growth_.LearnWhenDoubled(graph_, label_slots_.size(), WalkScratch::OfThisThread());
   const MutexLock lock(slots_mutex_);
   next_slot_ = static_cast<uint32_t>(graph_.slot_end());
   return absl::OkStatus();

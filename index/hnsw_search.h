@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "index/distance.h"
+#include "index/distance_growth.h"
 #include "index/hnsw_graph.h"
 #include "index/label_slots.h"
 #include "index/search_costs.h"
@@ -30,6 +31,7 @@ class HnswSearch {
     const LabelSlots& label_slots;
     const DistanceKernel& kernel;
     const SearchCosts& costs;
+    const DistanceGrowth& growth;
     size_t ef_search;                      // When the options name none.
     size_t dead_count;                     // Slots that walks meet in vain.
     const std::atomic<size_t>& upserting;  // Labels that may have two slots now.
@@ -54,6 +56,7 @@ class HnswSearch {
 
  private:
   bool Walk(const SearchPlan& plan, std::vector<Neighbor>& found);
+  WalkEnd EndOf(size_t ef) const;
   std::vector<Neighbor> Sweep(size_t ef);
   std::vector<Neighbor> TwoHop(const SearchPlan& plan);
   std::vector<Neighbor> Scan();

@@ -219,15 +219,20 @@ void Quantizer::EncodeQuery(const float* vector, QueryCode& query) const {
   query.offset = (format_ == CodeFormat::kSq8 ? kSq8Middle : kSq4Max) * rounded.sum;
 }
 
-uint32_t Quantizer::KeySlack(const QueryCode& query, float row_squares, bool euclidean) const {
+uint32_t Quantizer::KeyDeviation(const QueryCode& query, float row_squares, bool euclidean) const {
   if (format_ == CodeFormat::kFloat32) return 0;
   // A value that was rounded to a step s is off by s / sqrt(12) on average.
   const float step = format_ == CodeFormat::kSq8 ? 1 : 2;
   const float own_length = std::sqrt(query.squares) / query.ratio;
   const float variance = (own_length * own_length * step * step + row_squares) / 12;
-  constexpr float kDeviations = 5;
-  const float slack = kDeviations * std::sqrt(variance);
-  return KeyOfSquaredDistance(euclidean ? 2 * query.ratio * slack : slack);
+  const float deviation = std::sqrt(variance);
+  return KeyOfSquaredDistance(euclidean ? 2 * query.ratio * deviation : deviation);
+}
+
+uint32_t Quantizer::KeySlack(const QueryCode& query, float row_squares, bool euclidean) const {
+  constexpr uint32_t kDeviations = 5;
+  const uint32_t deviation = KeyDeviation(query, row_squares, euclidean);
+  return kDeviations * std::min(deviation, kFarthestKey / kDeviations);
 }
 
 uint32_t Quantizer::CertainSlack(const QueryCode& query, float largest_squares,
@@ -246,6 +251,32 @@ uint32_t Quantizer::CertainSlack(const QueryCode& query, float largest_squares,
   }
   // Either of the two rows may be off.
   return KeyOfSquaredDistance(2 * off) + 2;
+}
+
+// In steps of keys from the key that products of 0 have.
+float Quantizer::KeyOfNoDistance(const QueryCode& query, bool euclidean) const {
+  if (euclidean) return 0;
+  return format_ == CodeFormat::kFloat32 ? -1 : -scale_ * scale_ / query.ratio;
+}
+
+float Quantizer::DistanceAt(uint32_t key, const QueryCode& query, bool euclidean) const {
+  float distance = 0;
+  if (format_ == CodeFormat::kFloat32) {
+    distance = FloatOfOrderedBits(key);
+  } else if (euclidean) {
+    distance = static_cast<float>(key);
+  } else {
+    distance = static_cast<float>(static_cast<int32_t>(key - KeyOfProduct(0)));
+  }
+  return std::max(distance - KeyOfNoDistance(query, euclidean), 0.0f);
+}
+
+uint32_t Quantizer::KeyAt(float distance, const QueryCode& query, bool euclidean) const {
+  distance += KeyOfNoDistance(query, euclidean);
+  if (format_ == CodeFormat::kFloat32) return OrderedBits(distance);
+  if (euclidean) return KeyOfSquaredDistance(distance);
+  constexpr float kProductMax = 0x1p30f;
+  return KeyOfProduct(-static_cast<int32_t>(std::clamp(distance, -kProductMax, kProductMax)));
 }
 
 void Quantizer::QueryOfRow(const std::byte* row, float squares, QueryCode& query) const {

@@ -57,9 +57,12 @@ class Quantizer {
   // A query with the full range of its own components, so that less of it is rounded away.
   void EncodeQuery(const float* vector, QueryCode& query) const;
 
-  // How far two rows that are equally near to the query may lie apart by key, if not for certain:
-  // five times the standard deviation of what rounding does to a product with a row of that sum of
-  // squares. With less, recall is lost (bench/index_figures.md). 0 for float32.
+  // How far two rows that are equally near to the query lie apart by key: the standard deviation of
+  // what rounding does to a product with a row of that sum of squares. 0 for float32.
+  uint32_t KeyDeviation(const QueryCode& query, float row_squares, bool euclidean) const;
+
+  // How far they may lie apart, if not for certain: five times that. With less, recall is lost
+  // (bench/index_figures.md).
   uint32_t KeySlack(const QueryCode& query, float row_squares, bool euclidean) const;
 
   // How much nearer by key than another a row must be so that its vector is the nearer one for
@@ -67,10 +70,17 @@ class Quantizer {
   // codes.
   uint32_t CertainSlack(const QueryCode& query, float largest_squares, bool euclidean) const;
 
+  // How far a row of that key is, up to a factor: squared under a Euclidean metric, else 1 -
+  // product of vectors that have length 1. And the key of a distance.
+  float DistanceAt(uint32_t key, const QueryCode& query, bool euclidean) const;
+  uint32_t KeyAt(float distance, const QueryCode& query, bool euclidean) const;
+
   // A row as a query: keys under queries made of rows compare with each other.
   void QueryOfRow(const std::byte* row, float squares, QueryCode& query) const;
 
  private:
+  float KeyOfNoDistance(const QueryCode& query, bool euclidean) const;
+
   const CodeFormat format_;
   const size_t dimension_;
   const size_t row_bytes_;

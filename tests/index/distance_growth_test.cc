@@ -1,0 +1,233 @@
+#include "index/distance_growth.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "index/quantizer.h"
+#include "tests/index/checkpoint_fixture.h"
+#include "tests/index/index_engines.h"
+#include "tests/index/seeded_vectors.h"
+#include "tests/support/status_matchers.h"
+
+namespace simile::index_internal {
+namespace {
+
+constexpr size_t kVectors = 4'000;
+
+std::vector<float> Uniform(size_t count, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  std::vector<float> values(count);
+  for (float& value : values) value = uniform(random);
+  return values;
+}
+
+// A Euclidean graph of `vectors`, which lie end to end.
+class Graph {
+ public:
+  Graph(size_t dimension, const std::vector<float>& vectors, CodeFormat format)
+      : graph_({.dimension = dimension, .euclidean = true, .m = 8, .ef_construction = 64},
+               Quantizer(format, dimension, vectors)) {
+    for (size_t at = 0; at * dimension < vectors.size(); ++at) {
+      const auto slot = static_cast<uint32_t>(at);
+      const auto vector = std::span(vectors).subspan(at * dimension, dimension);
+      EXPECT_THAT(graph_.Place(slot, at, vector), IsOk());
+      graph_.Insert(slot, scratch_);
+      graph_.SetState(slot, HnswGraph::State::kLive);
+    }
+  }
+
+  void Teach(DistanceGrowth& growth, size_t vectors) {
+    growth.LearnWhenDoubled(graph_, vectors, scratch_);
+  }
+
+ private:
+  WalkScratch scratch_;
+  HnswGraph graph_;
+};
+
+TEST(DistanceGrowthTest, SquaredDistancesOfEvenlySpreadPointsGrowByTwoOverTheirDimension) {
+  for (const CodeFormat format : {CodeFormat::kFloat32, CodeFormat::kSq8}) {
+    for (const size_t dimension : {2u, 4u}) {
+      Graph graph(dimension, Uniform(kVectors * dimension, 1), format);
+      DistanceGrowth growth;
+      graph.Teach(growth, kVectors);
+      const WalkEnd end = growth.EndOf(160, 10);
+      EXPECT_EQ(end.rank, 10u);
+      EXPECT_GT(end.places, 160u);
+      EXPECT_NEAR(std::log(end.times_as_far) / std::log(16.0), 2 / static_cast<double>(dimension),
+                  0.3 / static_cast<double>(dimension));
+    }
+  }
+}
+
+TEST(DistanceGrowthTest, AWalkEndsAfterEfCandidatesWhereNothingIsKnown) {
+  const DistanceGrowth growth;
+  const WalkEnd end = growth.EndOf(96, 10);
+  EXPECT_EQ(end.places, 96u);
+  EXPECT_EQ(end.rank, 0u);
+}
+
+TEST(DistanceGrowthTest, AWalkForAsManyAsItKeepsEndsAfterThem) {
+  Graph graph(4, Uniform(kVectors * 4, 1), CodeFormat::kFloat32);
+  DistanceGrowth growth;
+  graph.Teach(growth, kVectors);
+  EXPECT_EQ(growth.EndOf(100, 100).places, 100u);
+  EXPECT_EQ(growth.EndOf(100, 100).rank, 0u);
+  EXPECT_EQ(growth.EndOf(100, 50).rank, 50u);
+  // The nearest alone says little.
+  EXPECT_EQ(growth.EndOf(100, 1).rank, 10u);
+}
+
+TEST(DistanceGrowthTest, CopiesOfOneVectorTeachNothing) {
+  Graph graph(4, std::vector<float>(1'000 * 4, 0.5f), CodeFormat::kFloat32);
+  DistanceGrowth growth;
+  graph.Teach(growth, 1'000);
+  EXPECT_EQ(growth.EndOf(96, 10).rank, 0u);
+}
+
+TEST(DistanceGrowthTest, ItIsLearntAnewWhenThereAreTwiceAsManyVectors) {
+  Graph plane(2, Uniform(kVectors * 2, 1), CodeFormat::kFloat32);
+  Graph space(8, Uniform(kVectors * 8, 1), CodeFormat::kFloat32);
+  DistanceGrowth growth;
+  plane.Teach(growth, 2'000);
+  const float of_plane = growth.EndOf(100, 10).times_as_far;
+  space.Teach(growth, 3'999);
+  EXPECT_EQ(growth.EndOf(100, 10).times_as_far, of_plane);
+  space.Teach(growth, 4'000);
+  EXPECT_LT(growth.EndOf(100, 10).times_as_far, of_plane / 2);
+}
+
+TEST(KeyDistanceTest, KeysAreInProportionToDistances) {
+  constexpr size_t kDimension = 64, kRows = 50;
+  // A query, and rows at growing distances from it.
+  std::vector<float> query = Uniform(kDimension, 1), noise = Uniform(kDimension, 2), all = query;
+  const auto scaled_to_one = [](std::vector<float> vector) {
+    float squares = 0;
+    for (const float component : vector) squares += component * component;
+    for (float& component : vector) component /= std::sqrt(squares);
+    return vector;
+  };
+  query = scaled_to_one(query);
+  std::vector<std::vector<float>> rows;
+  for (size_t at = 0; at < kRows; ++at) {
+    std::vector<float> row = query;
+    for (size_t axis = 0; axis < kDimension; ++axis) {
+      row[axis] += 0.01f * static_cast<float>(at + 5) * noise[axis];
+    }
+    rows.push_back(scaled_to_one(row));
+    all.insert(all.end(), rows.back().begin(), rows.back().end());
+  }
+  for (const bool euclidean : {false, true}) {
+    for (const CodeFormat format : {CodeFormat::kFloat32, CodeFormat::kSq8, CodeFormat::kSq4}) {
+      SCOPED_TRACE(::testing::Message() << static_cast<int>(format) << " " << euclidean);
+      const Quantizer quantizer(format, kDimension, std::span(all).subspan(kDimension));
+      HnswGraph graph({.dimension = kDimension, .euclidean = euclidean}, quantizer);
+      QueryCode code;
+      quantizer.EncodeQuery(query.data(), code);
+      uint32_t slots[kRows], near_slots[kRows + 16], near_keys[kRows + 16];
+      for (uint32_t slot = 0; slot < kRows; ++slot) {
+        ASSERT_THAT(graph.Place(slot, slot, rows[slot]), IsOk());
+        slots[slot] = slot;
+      }
+      ASSERT_EQ(graph.NearerThan(code, slots, kFarthestKey, near_slots, near_keys), kRows);
+      const auto distance_of = [&](size_t row) {
+        double sum = 0;
+        for (size_t axis = 0; axis < kDimension; ++axis) {
+          const double off = rows[row][axis] - query[axis];
+          sum += off * off;
+        }
+        return sum;
+      };
+      const float farthest = graph.DistanceAt(near_keys[kRows - 1], code);
+      const double tolerance = format == CodeFormat::kSq4 ? 0.08 : 0.01;
+      for (size_t row = 0; row < kRows; ++row) {
+        const float distance = graph.DistanceAt(near_keys[row], code);
+        EXPECT_NEAR(distance / farthest, distance_of(row) / distance_of(kRows - 1), tolerance);
+        // There and back.
+        const uint32_t key = quantizer.KeyAt(distance, code, euclidean);
+        EXPECT_NEAR(graph.DistanceAt(key, code), distance, 1e-5f * farthest + 2e-7f)
+            << near_keys[row] << " became " << key;
+      }
+    }
+  }
+}
+
+// Vectors of which a few lie close together far from all others.
+class AdaptiveWalkTest : public CheckpointFixture {
+ protected:
+  static constexpr size_t kFew = 12, kEf = 200;
+
+  void Fill(VectorIndex& index) const {
+    Put(index, vectors_, 0, vectors_.size());
+    for (size_t at = 0; at < kFew; ++at) {
+      std::vector<float> near = Lonely();
+      near[at] += 0.05f;
+      ASSERT_THAT(index.Upsert(vectors_.size() + at, near), IsOk());
+    }
+  }
+
+  std::vector<float> Lonely() const {
+    std::vector<float> lonely(vectors_.dimension(), 0.0f);
+    lonely[0] = 5;
+    return lonely;
+  }
+
+  static size_t NodesOf(const VectorIndex& index, std::span<const float> query) {
+    const auto answer =
+        index.Search(query, {.k = 10, .ef_search = kEf, .strategy = SearchStrategy::kGraph});
+    EXPECT_THAT(answer, IsOk());
+    EXPECT_EQ(answer->neighbors.size(), 10u);
+    return answer->work.nodes_visited;
+  }
+
+  const SeededVectors vectors_{3'000, kDimension, 1};
+  const SeededVectors queries_{100, kDimension, 2};
+};
+
+TEST_F(AdaptiveWalkTest, EndsWhereTheNearestAreFarNearerThanAllElse) {
+  const auto index = NewIndex();
+  Fill(*index);
+  EXPECT_LT(NodesOf(*index, Lonely()), kEf / 4);
+}
+
+TEST_F(AdaptiveWalkTest, TakesAboutEfStepsOnAverage) {
+  const auto index = NewIndex();
+  Fill(*index);
+  size_t sum = 0, least = kVectors, most = 0;
+  for (size_t at = 0; at < queries_.size(); ++at) {
+    const size_t nodes = NodesOf(*index, queries_[at]);
+    sum += nodes;
+    least = std::min(least, nodes);
+    most = std::max(most, nodes);
+  }
+  EXPECT_GT(sum, kEf * queries_.size() * 2 / 3);
+  EXPECT_LT(sum, kEf * queries_.size() * 3 / 2);
+  EXPECT_LT(least, kEf * 9 / 10);
+  EXPECT_GT(most, kEf * 11 / 10);
+}
+
+TEST_F(AdaptiveWalkTest, GoesByDistancesInAnIndexOfFilesToo) {
+  {
+    const auto index = NewIndex();
+    Fill(*index);
+    ASSERT_THAT(index->Checkpoint(1), IsOk());
+  }
+  const auto restored = Open();
+  ASSERT_THAT(restored, IsOk());
+  EXPECT_LT(NodesOf(*restored->index, Lonely()), kEf / 4);
+}
+
+TEST_F(AdaptiveWalkTest, ExpandsAllCandidatesOfADotProduct) {
+  const auto index =
+      NewHnswIndex({.dimension = kDimension, .metric = Metric::kDotProduct}, CodeFormat::kSq8);
+  Fill(*index);
+  EXPECT_GE(NodesOf(*index, Lonely()), kEf);
+}
+
+}  // namespace
+}  // namespace simile::index_internal
