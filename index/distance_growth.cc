@@ -10,8 +10,9 @@ constexpr size_t kVectorsMin = 512;
 constexpr size_t kSampled = 64;
 constexpr size_t kNearRank = 10, kFarRank = 100;
 
-// The distance of the very nearest says little about those behind it.
-constexpr size_t kRankMin = 10;
+// With the average growth, hard queries take more beyond ef than easy ones save. With so much of it
+// a search takes what ef candidates take, within a tenth (bench/index_figures.md).
+constexpr double kOfAverage = 0.9;
 
 // For a hard query a walk keeps so many times as many candidates; more find hardly more
 // (bench/index_figures.md).
@@ -44,15 +45,15 @@ void DistanceGrowth::Learn(const HnswGraph& graph, WalkScratch& scratch) {
     ++count;
   }
   const double ranks = std::log(static_cast<double>(kFarRank) / kNearRank);
-  if (count > 0) exponent_ = static_cast<float>(sum / (static_cast<double>(count) * ranks));
+  if (count == 0) return;
+  exponent_ = static_cast<float>(kOfAverage * sum / (static_cast<double>(count) * ranks));
 }
 
 WalkEnd DistanceGrowth::EndOf(size_t ef, size_t k) const {
   const float exponent = exponent_.load(std::memory_order_relaxed);
-  const size_t rank = std::max(k, kRankMin);
-  if (exponent == 0 || ef <= rank) return {.places = ef};
-  const float ranks = static_cast<float>(ef) / static_cast<float>(rank);
-  return {.places = kPlacesOfEf * ef, .rank = rank, .times_as_far = std::pow(ranks, exponent)};
+  if (exponent == 0 || ef <= k) return {.places = ef};
+  const float ranks = static_cast<float>(ef) / static_cast<float>(k);
+  return {.places = kPlacesOfEf * ef, .rank = k, .times_as_far = std::pow(ranks, exponent)};
 }
 
 }  // namespace simile::index_internal

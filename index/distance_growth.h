@@ -20,8 +20,8 @@ namespace simile::index_internal {
 // Thread safety: all methods may be called together.
 class DistanceGrowth {
  public:
-  // Learns once the graph has twice as many vectors as it had last time; of vectors of length 1,
-  // unless the graph is Euclidean. Under a ReaderEpochs::Visit.
+  // Learns once the graph has twice as many vectors as it had last time. Under a
+  // ReaderEpochs::Visit.
   // Cost: walks to 64 vectors with 101 candidates each, 2 to 10 ms.
   void LearnWhenDoubled(const HnswGraph& graph, size_t vectors, WalkScratch& scratch);
 

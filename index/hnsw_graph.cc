@@ -182,8 +182,10 @@ void HnswGraph::Descend(const QueryCode& query, size_t from_level, size_t to_lev
 HnswGraph::WalkBounds HnswGraph::BoundsBehind(const QueryCode& query, const WalkEnd& end,
                                               uint32_t key) const {
   const bool euclidean = settings_.euclidean;
-  const float distance = end.times_as_far * DistanceAt(key, query);
-  const uint32_t far = quantizer_.KeyAt(distance, query, euclidean);
+  const float largest_squares = largest_squares_.load(std::memory_order_relaxed);
+  const float distance = quantizer_.DistanceAt(key, query, largest_squares, euclidean);
+  const uint32_t far =
+      quantizer_.KeyAt(end.times_as_far * distance, query, largest_squares, euclidean);
   const uint32_t deviation = quantizer_.KeyDeviation(query, query.squares, euclidean);
   const uint32_t slack = quantizer_.KeySlack(query, query.squares, euclidean);
   const auto behind = [key](uint32_t more) { return key + std::min(more, kFarthestKey - key); };

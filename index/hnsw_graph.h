@@ -102,7 +102,8 @@ class HnswGraph {
 
   // As Quantizer::DistanceAt.
   float DistanceAt(uint32_t key, const QueryCode& query) const {
-    return quantizer_.DistanceAt(key, query, settings_.euclidean);
+    return quantizer_.DistanceAt(key, query, largest_squares_.load(std::memory_order_relaxed),
+                                 settings_.euclidean);
   }
 
   // How much nearer by key a slot must be than another so that its vector is the nearer one for

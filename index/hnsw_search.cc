@@ -109,11 +109,10 @@ bool HnswSearch::Walk(const SearchPlan& plan, std::vector<Neighbor>& found) {
 }
 
 // Dead vectors take up places among the candidates. Under a filter the k nearest are those that
-// pass, at a rank that is left to chance; a dot product is no distance.
+// pass, at a rank that is left to chance.
 WalkEnd HnswSearch::EndOf(size_t ef) const {
-  const bool is_by_distance =
-      options_.filter == nullptr && place_.kernel.metric() != Metric::kDotProduct;
-  WalkEnd end = is_by_distance ? place_.growth.EndOf(ef, options_.k) : WalkEnd{.places = ef};
+  WalkEnd end =
+      options_.filter == nullptr ? place_.growth.EndOf(ef, options_.k) : WalkEnd{.places = ef};
   for (size_t* count : {&end.places, &end.rank}) {
     *count += std::min(*count, *count * place_.dead_count / std::max<size_t>(1, live_));
   }

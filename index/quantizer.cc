@@ -151,6 +151,11 @@ size_t QueryBytes(CodeFormat format, size_t row_bytes) {
   return format == CodeFormat::kSq4 ? 2 * row_bytes : row_bytes;
 }
 
+// Of a query with a row, in units of a key.
+float LargestProduct(const QueryCode& query, float largest_squares) {
+  return std::sqrt(query.squares * largest_squares) / query.ratio;
+}
+
 int8_t* Int8Components(QueryCode& query) {
   return reinterpret_cast<int8_t*>(query.components.data());
 }
@@ -253,13 +258,8 @@ uint32_t Quantizer::CertainSlack(const QueryCode& query, float largest_squares,
   return KeyOfSquaredDistance(2 * off) + 2;
 }
 
-// In steps of keys from the key that products of 0 have.
-float Quantizer::KeyOfNoDistance(const QueryCode& query, bool euclidean) const {
-  if (euclidean) return 0;
-  return format_ == CodeFormat::kFloat32 ? -1 : -scale_ * scale_ / query.ratio;
-}
-
-float Quantizer::DistanceAt(uint32_t key, const QueryCode& query, bool euclidean) const {
+float Quantizer::DistanceAt(uint32_t key, const QueryCode& query, float largest_squares,
+                            bool euclidean) const {
   float distance = 0;
   if (format_ == CodeFormat::kFloat32) {
     distance = FloatOfOrderedBits(key);
@@ -268,11 +268,13 @@ float Quantizer::DistanceAt(uint32_t key, const QueryCode& query, bool euclidean
   } else {
     distance = static_cast<float>(static_cast<int32_t>(key - KeyOfProduct(0)));
   }
-  return std::max(distance - KeyOfNoDistance(query, euclidean), 0.0f);
+  if (!euclidean) distance += LargestProduct(query, largest_squares);
+  return std::max(distance, 0.0f);
 }
 
-uint32_t Quantizer::KeyAt(float distance, const QueryCode& query, bool euclidean) const {
-  distance += KeyOfNoDistance(query, euclidean);
+uint32_t Quantizer::KeyAt(float distance, const QueryCode& query, float largest_squares,
+                          bool euclidean) const {
+  if (!euclidean) distance -= LargestProduct(query, largest_squares);
   if (format_ == CodeFormat::kFloat32) return OrderedBits(distance);
   if (euclidean) return KeyOfSquaredDistance(distance);
   constexpr float kProductMax = 0x1p30f;

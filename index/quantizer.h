@@ -70,17 +70,18 @@ class Quantizer {
   // codes.
   uint32_t CertainSlack(const QueryCode& query, float largest_squares, bool euclidean) const;
 
-  // How far a row of that key is, up to a factor: squared under a Euclidean metric, else 1 -
-  // product of vectors that have length 1. And the key of a distance.
-  float DistanceAt(uint32_t key, const QueryCode& query, bool euclidean) const;
-  uint32_t KeyAt(float distance, const QueryCode& query, bool euclidean) const;
+  // How far a row of that key is, up to a factor: squared under a Euclidean metric; else the
+  // product that a row along the query with `largest_squares` as its sum of squares would have,
+  // less that of the row. And the key of a distance.
+  float DistanceAt(uint32_t key, const QueryCode& query, float largest_squares,
+                   bool euclidean) const;
+  uint32_t KeyAt(float distance, const QueryCode& query, float largest_squares,
+                 bool euclidean) const;
 
   // A row as a query: keys under queries made of rows compare with each other.
   void QueryOfRow(const std::byte* row, float squares, QueryCode& query) const;
 
  private:
-  float KeyOfNoDistance(const QueryCode& query, bool euclidean) const;
-
   const CodeFormat format_;
   const size_t dimension_;
   const size_t row_bytes_;
