@@ -3,7 +3,8 @@
 //   vector_server_bench --server-pid PID --dimension 128 [--vectors 200000]
 // Imports the vectors into a new collection, unless it has as many already, finds the smallest
 // ef_search that reaches each recall of 10 neighbours, and lets clients ask, each one query after
-// the other. Processor time is the server's own, of all its threads.
+// the other. Processor time is the server's own, of all its threads. With --batches 1,32 they ask
+// so many queries in a call.
 //
 // With --fields N each vector has N values of metadata; the first, `permille`, is spread evenly
 // over 0 to 999. With --shares 0.01,0.1 queries ask for that share of the vectors by it.
@@ -45,6 +46,7 @@ struct Options {
   size_t queries = 1'000;
   size_t streams = 2;
   std::vector<size_t> clients = {1, 8};
+  std::vector<size_t> batches = {1};
   std::vector<double> recalls = {0.95, 0.99};
   double seconds = 5;
   size_t fields = 0;
@@ -192,8 +194,23 @@ absl::StatusOr<double> RecallAt(Client& client, std::vector<v1::SearchRequest>& 
   return static_cast<double>(found) / static_cast<double>(truth.size() * kNeighbors);
 }
 
+// How many of a call's queries failed; `batch` of them, from the one at `first`.
+size_t FailuresOf(Client& client, const std::vector<v1::SearchRequest>& requests, size_t first,
+                  size_t batch) {
+  if (batch == 1) return client.Search(requests[first % requests.size()]).ok() ? 0 : 1;
+  v1::SearchBatchRequest together;
+  together.set_collection(requests.front().collection());
+  for (size_t at = first; at < first + batch; ++at) {
+    *together.add_queries() = requests[at % requests.size()].query();
+  }
+  const auto response = client.SearchBatch(together);
+  if (!response.ok()) return batch;
+  return static_cast<size_t>(std::ranges::count_if(
+      response->results(), [](const auto& result) { return !result.has_response(); }));
+}
+
 void MeasureAndPrint(const Options& options, const std::vector<v1::SearchRequest>& requests,
-                     size_t client_count) {
+                     size_t client_count, size_t batch) {
   std::atomic<size_t> failed{0};
   std::vector<std::vector<double>> times_ms(client_count);
   std::vector<std::thread> threads;
@@ -202,9 +219,9 @@ void MeasureAndPrint(const Options& options, const std::vector<v1::SearchRequest
   for (size_t number = 0; number < client_count; ++number) {
     threads.emplace_back([&, number] {
       Client client({.server = options.server});
-      for (size_t at = number * 97; SecondsSince(start) < options.seconds; ++at) {
+      for (size_t at = number * 97; SecondsSince(start) < options.seconds; at += batch) {
         const auto begin = Clock::now();
-        if (!client.Search(requests[at % requests.size()]).ok()) ++failed;
+        failed += FailuresOf(client, requests, at, batch);
         times_ms[number].push_back(1000 * SecondsSince(begin));
       }
     });
@@ -216,11 +233,12 @@ void MeasureAndPrint(const Options& options, const std::vector<v1::SearchRequest
     all.insert(all.end(), times.begin(), times.end());
   }
   std::ranges::sort(all);
-  const auto count = static_cast<double>(all.size());
+  const auto count = static_cast<double>(all.size() * batch);
   fmt::print(
-      "  {:2} clients  {:6.0f} queries/s  p50 {:.2f} ms  p99 {:.2f} ms  {:.3f} ms of the "
+      "  {:2} clients, {:2} a call  {:6.0f} queries/s  p50 {:.2f} ms  p99 {:.2f} ms  {:.3f} ms of "
+      "the "
       "server's processor each  {} failed\n",
-      client_count, count / seconds, all[all.size() / 2], all[all.size() * 99 / 100],
+      client_count, batch, count / seconds, all[all.size() / 2], all[all.size() * 99 / 100],
       1000 * (ProcessorSeconds(options.server_pid) - processor) / count, failed.load());
   std::fflush(stdout);
 }
@@ -240,7 +258,11 @@ absl::Status MeasureRecalls(Client& client, const Options& options,
       if (!response.ok()) return response.status();
       fmt::print("recall {:.4f} at ef {}, {}\n", *recall, ef,
                  v1::SearchPlan_Name(response->plan()));
-      for (const size_t clients : options.clients) MeasureAndPrint(options, requests, clients);
+      for (const size_t batch : options.batches) {
+        for (const size_t clients : options.clients) {
+          MeasureAndPrint(options, requests, clients, batch);
+        }
+      }
       break;
     }
   }
@@ -285,6 +307,9 @@ int main(int argc, char** argv) {
   app.add_option("--queries", options.queries, "queries")->check(CLI::PositiveNumber);
   app.add_option("--streams", options.streams, "of the import")->check(CLI::PositiveNumber);
   app.add_option("--clients", options.clients, "numbers of clients")->delimiter(',');
+  app.add_option("--batches", options.batches, "queries in a call")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
   app.add_option("--recalls", options.recalls, "recalls to reach")->delimiter(',');
   app.add_option("--fields", options.fields, "values of metadata that each vector has");
   app.add_option("--shares", options.shares, "of the vectors, to ask for by a filter")

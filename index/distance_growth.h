@@ -14,26 +14,30 @@ namespace simile::index_internal {
 // A walk that always keeps `ef` candidates looks as far for an easy query as for a hard one. Ending
 // where the next candidate is so many times as far as the k-th (Adaptive Beam Search; Al-Jazzazi et
 // al. 2025, arXiv 2505.15636) finds more for the same work. So that ef goes on saying how much work
-// that is, the limit is the one that vectors of this graph have at rank ef on average: squared
-// distances grow with a power of the rank, whose exponent is learnt from walks to some of them.
+// that is, the limit is about where vectors of this graph usually have the ef-th: squared distances
+// grow with a power of the rank, whose exponent is learnt from walks to some of them.
 //
 // Thread safety: all methods may be called together.
 class DistanceGrowth {
  public:
-  // Learns once the graph has twice as many vectors as it had last time. Under a
-  // ReaderEpochs::Visit.
-  // Cost: walks to 64 vectors with 101 candidates each, 2 to 10 ms.
-  void LearnWhenDoubled(const HnswGraph& graph, size_t vectors, WalkScratch& scratch);
+  // Notes that so many were added to what are `vectors` now. Learns once as many were added as
+  // there were last time. Under a ReaderEpochs::Visit. Cost: when it learns, walks to 64 vectors
+  // with 101 candidates each, 2 to 10 ms.
+  void Note(size_t added, size_t vectors, const HnswGraph& graph, WalkScratch& scratch);
 
   // Of a walk for the `k` nearest. Until something is learnt it ends when ef candidates are
   // expanded.
   WalkEnd EndOf(size_t ef, size_t k) const;
 
  private:
-  void Learn(const HnswGraph& graph, WalkScratch& scratch);
+  void Learn(size_t vectors, const HnswGraph& graph, WalkScratch& scratch);
 
-  std::atomic<size_t> vectors_{0};  // How many there were.
-  std::atomic<float> exponent_{0};  // 0: not known.
+  // Fewer have hardly a 100th nearest.
+  static constexpr size_t kVectorsMin = 512;
+
+  std::atomic<size_t> added_{0};
+  std::atomic<size_t> learns_at_{kVectorsMin};  // When so many were added.
+  std::atomic<float> exponent_{0};              // 0: not known.
 };
 
 }  // namespace simile::index_internal

@@ -150,7 +150,7 @@ absl::Status HnswIndex::State::Upsert(uint64_t label, std::span<const float> vec
     graph_.SetState(slot, HnswGraph::State::kLive);
     if (const auto before = label_slots_.Put(label, slot); before.has_value()) Bury(*before);
     --upserting_;
-    growth_.LearnWhenDoubled(graph_, label_slots_.size(), WalkScratch::OfThisThread());
+    growth_.Note(1, label_slots_.size(), graph_, WalkScratch::OfThisThread());
   }
   RepairSome();
   return absl::OkStatus();
@@ -217,7 +217,7 @@ absl::Status HnswIndex::State::Load(const Manifest& manifest, size_t threads) {
   };
   if (absl::Status s = files_.Load(manifest, threads, graph_, adopted); !s.ok()) return s;
   LinkLonely();
-  growth_.LearnWhenDoubled(graph_, label_slots_.size(), WalkScratch::OfThisThread());
+  growth_.Note(label_slots_.size(), label_slots_.size(), graph_, WalkScratch::OfThisThread());
   const MutexLock lock(slots_mutex_);
   next_slot_ = static_cast<uint32_t>(graph_.slot_end());
   return absl::OkStatus();

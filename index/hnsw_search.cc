@@ -113,9 +113,8 @@ bool HnswSearch::Walk(const SearchPlan& plan, std::vector<Neighbor>& found) {
 WalkEnd HnswSearch::EndOf(size_t ef) const {
   WalkEnd end =
       options_.filter == nullptr ? place_.growth.EndOf(ef, options_.k) : WalkEnd{.places = ef};
-  for (size_t* count : {&end.places, &end.rank}) {
-    *count += std::min(*count, *count * place_.dead_count / std::max<size_t>(1, live_));
-  }
+  end.are_all_live = place_.dead_count == 0;
+  end.places += std::min(end.places, end.places * place_.dead_count / std::max<size_t>(1, live_));
   return end;
 }
 
@@ -191,7 +190,7 @@ void HnswSearch::ForEachCandidateBlock(
     for (size_t at = 0; at < end; ++at) {
       if (const auto slot = static_cast<uint32_t>(at); place_.graph.IsLive(slot)) add(slot);
     }
-  } else if (SearchCosts::IsCheaperByLabel(live_, candidates_)) {
+  } else if (SearchCosts::IsCheaperByLabel(live_, options_.filter->count())) {
     const std::vector<uint32_t> slots =
         SlotsOfLabels(place_.graph, place_.label_slots, *options_.filter);
     for (const uint32_t slot : slots) add(slot);

@@ -22,6 +22,9 @@ constexpr int32_t kSq4Max = 15;
 constexpr float kSq8Clipped = 1e-5f;
 constexpr float kSq4Clipped[] = {1e-2f, 3e-3f, 1e-3f, 3e-4f, 1e-4f, 1e-5f};
 
+// Scales are bounded, so that components of any size stay numbers.
+constexpr float kScaleMax = 1e30f;
+
 constexpr size_t kSampleComponentsMax = 2'000'000;
 constexpr size_t kTriedComponentsMax = 400'000;
 
@@ -83,20 +86,23 @@ double ProductLoss(RoundFunction round, size_t dimension, std::span<const float>
   return sum / std::pow(static_cast<double>(scale), 4);
 }
 
-// Scales are bounded, so that squares of vectors of any length stay finite.
+float ScaleTo(int32_t largest_level, float size) {
+  return std::min(static_cast<float>(largest_level) / size, kScaleMax);
+}
+
 CodeScale ScaleFor(CodeFormat format, size_t dimension, std::span<const float> sample,
                    const CodeKernels& kernels) {
   if (format == CodeFormat::kFloat32) return {};
   std::vector<float> sizes = SizesOf(sample, dimension, kSampleComponentsMax);
   if (format == CodeFormat::kSq8) {
-    return {.scale = static_cast<float>(kInt8Max) / LargestKept(sizes, kSq8Clipped),
+    return {.scale = ScaleTo(kInt8Max, LargestKept(sizes, kSq8Clipped)),
             .clipped_share = kSq8Clipped};
   }
   const std::vector<float> tried = SizesOf(sample, dimension, kTriedComponentsMax);
   CodeScale best;
   double least = std::numeric_limits<double>::infinity();
   for (const float clipped_share : kSq4Clipped) {
-    const float scale = static_cast<float>(kSq4Max) / LargestKept(sizes, clipped_share);
+    const float scale = ScaleTo(kSq4Max, LargestKept(sizes, clipped_share));
     const double loss = ProductLoss(kernels.round(format), dimension, tried, scale);
     if (best.clipped_share != 0 && !(loss < least)) continue;
     best = {.scale = scale, .clipped_share = clipped_share};
@@ -153,7 +159,7 @@ size_t QueryBytes(CodeFormat format, size_t row_bytes) {
 
 // Of a query with a row, in units of a key.
 float LargestProduct(const QueryCode& query, float largest_squares) {
-  return std::sqrt(query.squares * largest_squares) / query.ratio;
+  return std::sqrt(query.squares) * (std::sqrt(largest_squares) / query.ratio);
 }
 
 int8_t* Int8Components(QueryCode& query) {
@@ -216,7 +222,7 @@ void Quantizer::EncodeQuery(const float* vector, QueryCode& query) const {
   }
   float largest = 0;
   for (size_t at = 0; at < dimension_; ++at) largest = std::max(largest, std::fabs(vector[at]));
-  const float own_scale = largest > 0 ? static_cast<float>(kInt8Max) / largest : 1;
+  const float own_scale = largest > 0 ? ScaleTo(kInt8Max, largest) : 1;
   query.ratio = scale_ / own_scale;
   const RoundedComponents rounded =
       round_query_(vector, dimension_, own_scale, Int8Components(query));
@@ -275,6 +281,7 @@ float Quantizer::DistanceAt(uint32_t key, const QueryCode& query, float largest_
 uint32_t Quantizer::KeyAt(float distance, const QueryCode& query, float largest_squares,
                           bool euclidean) const {
   if (!euclidean) distance -= LargestProduct(query, largest_squares);
+  if (!std::isfinite(distance)) return kFarthestKey;
   if (format_ == CodeFormat::kFloat32) return OrderedBits(distance);
   if (euclidean) return KeyOfSquaredDistance(distance);
   constexpr float kProductMax = 0x1p30f;

@@ -120,7 +120,7 @@ std::vector<absl::StatusOr<SearchAnswer>> SettlingIndex::SearchBatch(
     const SearchOptions& options = queries[at].options;
     Merge(*waiting[at], options, *answers[at]);
     // What was moved meanwhile was counted as waiting, and found twice.
-    if (options.filter == nullptr || waiting[at]->estimate.candidates == 0) continue;
+    if (options.filter == nullptr || answers[at]->exact) continue;
     if (answers[at]->neighbors.size() >= std::min(options.k, options.filter->count())) continue;
     answers[at] = index_->Search(queries[at].vector, options);
     if (answers[at].ok()) Merge(*waiting[at], options, *answers[at]);

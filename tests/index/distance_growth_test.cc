@@ -41,8 +41,14 @@ class Graph {
     }
   }
 
-  void Teach(DistanceGrowth& growth, size_t vectors) {
-    growth.LearnWhenDoubled(graph_, vectors, scratch_);
+  void Kill(size_t first, size_t end) {
+    for (size_t slot = first; slot < end; ++slot) {
+      graph_.SetState(static_cast<uint32_t>(slot), HnswGraph::State::kDead);
+    }
+  }
+
+  void Teach(DistanceGrowth& growth, size_t added, size_t vectors = kVectors) {
+    growth.Note(added, vectors, graph_, scratch_);
   }
 
  private:
@@ -85,19 +91,46 @@ TEST(DistanceGrowthTest, AWalkForAsManyAsItKeepsEndsAfterThem) {
 TEST(DistanceGrowthTest, CopiesOfOneVectorTeachNothing) {
   Graph graph(4, std::vector<float>(1'000 * 4, 0.5f), CodeFormat::kFloat32);
   DistanceGrowth growth;
-  graph.Teach(growth, 1'000);
+  graph.Teach(growth, 1'000, 1'000);
   EXPECT_EQ(growth.EndOf(96, 10).rank, 0u);
 }
 
-TEST(DistanceGrowthTest, ItIsLearntAnewWhenThereAreTwiceAsManyVectors) {
+TEST(DistanceGrowthTest, AFewGroupsOfCopiesDoNotSpeakForAll) {
+  std::vector<float> vectors = Uniform(kVectors * 4, 1);
+  // Every eighth run of 20 vectors becomes copies of its first.
+  for (size_t at = 0; at < kVectors; ++at) {
+    if (at / 20 % 8 != 0 || at % 20 == 0) continue;
+    std::copy_n(&vectors[at / 20 * 20 * 4], 4, &vectors[at * 4]);
+  }
+  for (const CodeFormat format : {CodeFormat::kFloat32, CodeFormat::kSq8}) {
+    DistanceGrowth growth, of_copies;
+    Graph(4, Uniform(kVectors * 4, 1), format).Teach(growth, kVectors);
+    Graph(4, vectors, format).Teach(of_copies, kVectors);
+    const float expected = growth.EndOf(100, 10).times_as_far;
+    EXPECT_NEAR(of_copies.EndOf(100, 10).times_as_far / expected, 1, 0.1);
+  }
+}
+
+TEST(DistanceGrowthTest, WhatIsLeftOfAnEmptiedGraphIsLearntFromOrNothingIs) {
+  Graph graph(4, Uniform(kVectors * 4, 1), CodeFormat::kFloat32);
+  DistanceGrowth growth;
+  graph.Kill(300, kVectors);
+  graph.Teach(growth, kVectors, 300);
+  EXPECT_EQ(growth.EndOf(100, 10).rank, 10u);
+  graph.Kill(10, 300);
+  graph.Teach(growth, kVectors, 10);
+  EXPECT_EQ(growth.EndOf(100, 10).rank, 0u);
+}
+
+TEST(DistanceGrowthTest, ItIsLearntAnewWhenAsManyWereAddedAsThereWere) {
   Graph plane(2, Uniform(kVectors * 2, 1), CodeFormat::kFloat32);
   Graph space(8, Uniform(kVectors * 8, 1), CodeFormat::kFloat32);
   DistanceGrowth growth;
-  plane.Teach(growth, 2'000);
+  plane.Teach(growth, kVectors);
   const float of_plane = growth.EndOf(100, 10).times_as_far;
-  space.Teach(growth, 3'999);
+  space.Teach(growth, kVectors - 1);
   EXPECT_EQ(growth.EndOf(100, 10).times_as_far, of_plane);
-  space.Teach(growth, 4'000);
+  space.Teach(growth, 1);
   EXPECT_LT(growth.EndOf(100, 10).times_as_far, of_plane / 2);
 }
 
@@ -228,6 +261,78 @@ TEST_F(AdaptiveWalkTest, GoesByProductsAsByDistances) {
       NewHnswIndex({.dimension = kDimension, .metric = Metric::kDotProduct}, CodeFormat::kFloat32);
   Fill(*index);
   EXPECT_LT(NodesOf(*index, Lonely()), kEf / 4);
+}
+
+// What a walk for the k nearest finds of those that a scan finds.
+double RecallOfWalks(const VectorIndex& index, std::span<const std::vector<float>> queries,
+                     size_t k) {
+  size_t found = 0;
+  for (const std::vector<float>& query : queries) {
+    const auto walked = index.Search(query, {.k = k, .strategy = SearchStrategy::kGraph});
+    const auto scanned = index.Search(query, {.k = k, .exact = true});
+    EXPECT_THAT(walked, IsOk());
+    EXPECT_EQ(walked->strategy, SearchStrategy::kGraph);
+    const std::vector<uint64_t> labels = LabelsOf(*walked);
+    for (const uint64_t label : LabelsOf(*scanned)) found += std::ranges::count(labels, label);
+  }
+  return static_cast<double>(found) / static_cast<double>(queries.size() * k);
+}
+
+TEST_F(AdaptiveWalkTest, FindsWhatLiesBehindTheRemoved) {
+  constexpr size_t kRemoved = 150, kCrowd = 20;
+  for (const Metric metric : {Metric::kCosine, Metric::kEuclidean, Metric::kDotProduct}) {
+    for (const CodeFormat codes : {CodeFormat::kSq8, CodeFormat::kFloat32}) {
+      SCOPED_TRACE(::testing::Message()
+                   << static_cast<int>(metric) << " " << static_cast<int>(codes));
+      const auto index = NewHnswIndex({.dimension = kDimension, .metric = metric}, codes);
+      Put(*index, vectors_, 0, vectors_.size());
+      std::vector<std::vector<float>> alone, crowded;
+      for (size_t at = 0; at < kRemoved; ++at) {
+        alone.emplace_back(vectors_[at].begin(), vectors_[at].end());
+        ASSERT_TRUE(index->Remove(at));
+      }
+      EXPECT_GE(RecallOfWalks(*index, alone, 1), 0.97);
+      EXPECT_GE(RecallOfWalks(*index, alone, 10), 0.97);
+      // A whole crowd around each of a few places.
+      for (size_t place = 0; place < 2; ++place) {
+        crowded.emplace_back(queries_[place].begin(), queries_[place].end());
+        for (size_t at = 0; at < kCrowd; ++at) {
+          std::vector<float> near = crowded.back();
+          near[at % kDimension] += 0.001f * static_cast<float>(at + 1);
+          ASSERT_THAT(index->Upsert(10'000 + at, near), IsOk());
+        }
+        for (size_t at = 0; at < kCrowd; ++at) ASSERT_TRUE(index->Remove(10'000 + at));
+      }
+      EXPECT_GE(RecallOfWalks(*index, crowded, 1), 0.97);
+      EXPECT_GE(RecallOfWalks(*index, crowded, 10), 0.9);
+    }
+  }
+}
+
+TEST_F(AdaptiveWalkTest, FindsTheNearestOfVectorsOfAnyLength) {
+  for (const CodeFormat codes : {CodeFormat::kFloat32, CodeFormat::kSq8}) {
+    for (const float length : {1e-20f, 1e-3f, 1e10f, 1e16f}) {
+      SCOPED_TRACE(::testing::Message() << static_cast<int>(codes) << " " << length);
+      std::vector<float> sample;
+      std::vector<std::vector<float>> vectors, queries;
+      const auto scaled = [length](std::span<const float> vector) {
+        std::vector<float> all(vector.begin(), vector.end());
+        for (float& component : all) component *= length;
+        return all;
+      };
+      for (size_t at = 0; at < vectors_.size(); ++at) {
+        vectors.push_back(scaled(vectors_[at]));
+        sample.insert(sample.end(), vectors.back().begin(), vectors.back().end());
+      }
+      for (size_t at = 0; at < queries_.size(); ++at) queries.push_back(scaled(queries_[at]));
+      HnswIndex index({.dimension = kDimension, .metric = Metric::kDotProduct, .codes = codes},
+                      sample);
+      for (size_t at = 0; at < vectors.size(); ++at) {
+        ASSERT_THAT(index.Upsert(at, vectors[at]), IsOk());
+      }
+      EXPECT_GE(RecallOfWalks(index, queries, 10), 0.9);
+    }
+  }
 }
 
 }  // namespace
