@@ -25,6 +25,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kNeighbors = 10;
 constexpr size_t kEfSearch = 64;
+constexpr size_t kTurns = 5;
 constexpr size_t kRounds = 10;
 
 struct Options {
@@ -65,6 +66,7 @@ double Build(VectorIndex& index, const BenchVectors& vectors, size_t first, size
 struct Figures {
   double recall = 0;
   double queries_per_second = 0;
+  size_t rows = 0;  // Of codes that a search compared.
 };
 
 using Truth = std::vector<std::vector<uint64_t>>;
@@ -83,19 +85,21 @@ Truth ExactAnswers(const VectorIndex& index, const BenchVectors& vectors, size_t
 // Each query `repeats` times, by one thread.
 Figures Search(const VectorIndex& index, const BenchVectors& vectors, size_t first_query,
                const Truth& truth, size_t repeats = 3) {
-  size_t found = 0;
+  size_t found = 0, rows = 0;
   const auto start = Clock::now();
   for (size_t at = 0; at < truth.size() * repeats; ++at) {
     const size_t query = at % truth.size();
     const auto answer =
         index.Search(vectors[first_query + query], {.k = kNeighbors, .ef_search = kEfSearch});
+    rows += answer->work.codes_compared;
     for (const Neighbor& neighbor : answer->neighbors) {
       found += static_cast<size_t>(std::ranges::count(truth[query], neighbor.label));
     }
   }
   const auto searches = static_cast<double>(truth.size() * repeats);
   return {.recall = static_cast<double>(found) / (searches * kNeighbors),
-          .queries_per_second = searches / SecondsSince(start)};
+          .queries_per_second = searches / SecondsSince(start),
+          .rows = rows / (truth.size() * repeats)};
 }
 
 void TwoCores(const BenchVectors& vectors, const Options& options) {
@@ -158,7 +162,11 @@ void Churn(const BenchVectors& vectors, const Options& options, bool by_clusters
   std::vector<size_t> holds(live);  // Label to position in `vectors`.
   std::iota(holds.begin(), holds.end(), size_t{0});
   size_t next = live, updates = 0;
-  double seconds = 0;
+  double update_seconds = 0, insert_seconds = 0;
+  // An update is compared with inserts into a graph of the same size, in turns.
+  const auto growing = NewIndex(vectors);
+  Build(*growing, vectors, 0, live, 1);
+  const size_t inserts = live / 50;
   for (size_t round = 0; round < kRounds; ++round) {
     std::vector<uint64_t> chosen;
     while (chosen.size() < live / 5) {
@@ -176,23 +184,34 @@ void Churn(const BenchVectors& vectors, const Options& options, bool by_clusters
       Put(*index, label, vectors[next]);
       next = next + 1 < options.vectors ? next + 1 : live;
     }
-    seconds += SecondsSince(start);
+    update_seconds += SecondsSince(start);
     updates += chosen.size();
+    const size_t first_insert = live + round * inserts;
+    insert_seconds += static_cast<double>(inserts) /
+                      Build(*growing, vectors, first_insert, first_insert + inserts, /*threads=*/1);
   }
   const auto fresh = NewIndex(vectors);
   for (uint64_t label = 0; label < live; ++label) Put(*fresh, label, vectors[holds[label]]);
   const Truth truth = ExactAnswers(*fresh, vectors, options.vectors, options.queries);
-  const Figures after = Search(*index, vectors, options.vectors, truth);
-  const Figures anew = Search(*fresh, vectors, options.vectors, truth);
-  // An update is compared with an insert into a graph of the same size.
-  const double insert_rate = Build(*fresh, vectors, live, live + live / 5, 1);
+  // In turns, the best of each.
+  Figures after, anew;
+  for (size_t turn = 0; turn < kTurns; ++turn) {
+    const auto faster = [](const Figures& one, const Figures& other) {
+      return one.queries_per_second > other.queries_per_second ? one : other;
+    };
+    after = faster(after, Search(*index, vectors, options.vectors, truth));
+    anew = faster(anew, Search(*fresh, vectors, options.vectors, truth));
+  }
+  const double update_cost = update_seconds / static_cast<double>(updates) /
+                             (insert_seconds / static_cast<double>(inserts * kRounds));
   fmt::print(
       "replaced {} of {} vectors {}: recall {:.4f} before, {:.4f} after, {:.4f} built anew; "
-      "{:.0f}/s, built anew {:.0f}/s ({:.2f} x); an update costs {:.2f} inserts; {} dead\n",
+      "{:.0f}/s, built anew {:.0f}/s ({:.2f} x); {} and {} rows; an update costs {:.2f} inserts; "
+      "{} dead\n",
       updates, live, by_clusters ? "by clusters" : "one by one", first.recall, after.recall,
       anew.recall, after.queries_per_second, anew.queries_per_second,
-      after.queries_per_second / anew.queries_per_second,
-      seconds / static_cast<double>(updates) * insert_rate, index->Statistics().removed_count);
+      after.queries_per_second / anew.queries_per_second, after.rows, anew.rows, update_cost,
+      index->Statistics().removed_count);
 }
 
 int Run(const Options& options) {

@@ -194,17 +194,24 @@ absl::StatusOr<double> RecallAt(Client& client, std::vector<v1::SearchRequest>& 
   return static_cast<double>(found) / static_cast<double>(truth.size() * kNeighbors);
 }
 
-// How many of a call's queries failed; `batch` of them, from the one at `first`.
+// How many of a call's queries failed, and says why; `batch` of them, from the one at `first`.
 size_t FailuresOf(Client& client, const std::vector<v1::SearchRequest>& requests, size_t first,
                   size_t batch) {
-  if (batch == 1) return client.Search(requests[first % requests.size()]).ok() ? 0 : 1;
+  if (batch == 1) {
+    const auto response = client.Search(requests[first % requests.size()]);
+    if (!response.ok()) std::cerr << response.status() << "\n";
+    return response.ok() ? 0 : 1;
+  }
   v1::SearchBatchRequest together;
   together.set_collection(requests.front().collection());
   for (size_t at = first; at < first + batch; ++at) {
     *together.add_queries() = requests[at % requests.size()].query();
   }
   const auto response = client.SearchBatch(together);
-  if (!response.ok()) return batch;
+  if (!response.ok()) {
+    std::cerr << response.status() << "\n";
+    return batch;
+  }
   return static_cast<size_t>(std::ranges::count_if(
       response->results(), [](const auto& result) { return !result.has_response(); }));
 }

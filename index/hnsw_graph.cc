@@ -178,38 +178,13 @@ void HnswGraph::Descend(const QueryCode& query, size_t from_level, size_t to_lev
   }
 }
 
-// When the candidate of the walk's rank has `key`.
-HnswGraph::WalkLimit HnswGraph::LimitBehind(const QueryCode& query, const WalkEnd& end,
-                                            uint32_t key) const {
-  const bool euclidean = settings_.euclidean;
-  const float largest_squares = largest_squares_.load(std::memory_order_relaxed);
-  const float distance = quantizer_.DistanceAt(key, query, largest_squares, euclidean);
-  const uint32_t far =
-      quantizer_.KeyAt(end.times_as_far * distance, query, largest_squares, euclidean);
-  const auto behind = [key](uint32_t more) { return key + std::min(more, kFarthestKey - key); };
-  WalkLimit limit{.ranked = key};
-  limit.expanded =
-      std::max(far, behind(quantizer_.KeyDeviation(query, largest_squares, euclidean)));
-  if (end.are_all_live) {
-    const uint32_t slack = quantizer_.KeySlack(query, largest_squares, euclidean);
-    limit.kept = std::max({far, behind(slack), behind(1)});
+// The place of the live candidate of a rank; the end when there are fewer.
+size_t HnswGraph::PlaceOfLive(const CandidatePool& pool, size_t rank) const {
+  size_t place = 0;
+  for (size_t live = 0; place < pool.size(); ++place) {
+    if (IsLive(pool.slot(place)) && ++live == rank) break;
   }
-  return limit;
-}
-
-// The next slot within the limit. That goes by all candidates; before the walk ends there, by those
-// that are live, so that the dead do not hide what lies behind them.
-bool HnswGraph::Expand(const QueryCode& query, const WalkEnd& end, CandidatePool& pool,
-                       WalkLimit& limit, uint32_t& slot) const {
-  if (pool.Expand(slot, limit.expanded)) return true;
-  if (limit.expanded == kFarthestKey) return false;
-  size_t live = 0, place = 0;
-  for (; place < pool.size(); ++place) {
-    if (IsLive(pool.slot(place)) && ++live == end.rank) break;
-  }
-  if (live == end.rank && pool.key(place) <= limit.ranked) return false;
-  limit = live == end.rank ? LimitBehind(query, end, pool.key(place)) : WalkLimit();
-  return pool.Expand(slot, limit.expanded);
+  return place;
 }
 
 void HnswGraph::WalkLevel(const QueryCode& query, const WalkEnd& end, size_t level, uint32_t entry,
@@ -220,14 +195,15 @@ void HnswGraph::WalkLevel(const QueryCode& query, const WalkEnd& end, size_t lev
   pool.Insert(entry_key, entry);
   scratch.visited.KeepFresh(
       1, [entry](size_t) { return entry; }, scratch.fresh);
-  WalkLimit limit;
-  for (uint32_t slot = 0; Expand(query, end, pool, limit, slot);) {
+  WalkLimit limit(end, quantizer_, query, largest_squares_.load(std::memory_order_relaxed),
+                  settings_.euclidean);
+  for (uint32_t slot = 0; pool.Expand(slot, limit.expanded());) {
     size_t expanded = 0, fresh = 0;
     do {
       const LinkList list = ListOf(slot, level);
       fresh += scratch.visited.KeepFresh(
           list.Count(), [&list](size_t at) { return list.At(at); }, scratch.fresh + fresh);
-    } while (++expanded < expanded_together_ && pool.Expand(slot, limit.expanded));
+    } while (++expanded < expanded_together_ && pool.Expand(slot, limit.expanded()));
     scratch.work.nodes_visited += expanded;
     scratch.work.codes_compared += fresh;
     if (fresh == 0) continue;
@@ -236,16 +212,16 @@ void HnswGraph::WalkLevel(const QueryCode& query, const WalkEnd& end, size_t lev
     const size_t fetch_end = std::min(pool.next() + fetched, pool.size());
     for (size_t place = pool.next(); place < fetch_end; ++place) FetchLinks(pool.slot(place));
     const size_t near =
-        nearer_(rows_, query, scratch.fresh, fresh, std::min(pool.bound(), limit.kept),
+        nearer_(rows_, query, scratch.fresh, fresh, std::min(pool.bound(), limit.kept()),
                 scratch.near_slots, scratch.near_keys);
     for (size_t at = 0; at < near; ++at) {
       const size_t next = pool.next();
       const size_t place = pool.Insert(scratch.near_keys[at], scratch.near_slots[at]);
       if (place < next + fetched) FetchLinks(scratch.near_slots[at]);
     }
-    if (end.rank != 0 && near != 0 && pool.size() >= end.rank) {
-      limit = LimitBehind(query, end, pool.key(end.rank - 1));
-    }
+    if (end.rank == 0 || near == 0) continue;
+    const size_t place = end.some_are_dead ? PlaceOfLive(pool, end.rank) : end.rank - 1;
+    if (place < pool.size()) limit.SetBehind(pool.key(place));
   }
 }
 

@@ -16,6 +16,7 @@
 #include "index/scale_watch.h"
 #include "index/slot_memory.h"
 #include "index/upper_levels.h"
+#include "index/walk_limit.h"
 #include "index/walk_scratch.h"
 
 namespace simile::index_internal {
@@ -27,18 +28,6 @@ struct GraphSettings {
   bool euclidean = false;  // Else by product: more is nearer.
   size_t m = 16;
   size_t ef_construction = 200;
-};
-
-// When a walk ends.
-struct WalkEnd {
-  size_t places = 0;  // It keeps so many candidates, and ends when all of them are expanded.
-
-  // Unless 0, it ends when those that are left are more than `times_as_far` as the live candidate
-  // of this rank, counted from 1, by Quantizer::DistanceAt, and not equally near but for rounding.
-  size_t rank = 0;
-  float times_as_far = 1;
-  // Nobody is dead: what lies behind that, and is not hidden by rounding, need not be kept.
-  bool are_all_live = false;
 };
 
 // A hierarchical navigable small world graph (Malkov & Yashunin 2016, arXiv 1603.09320) over codes:
@@ -182,14 +171,6 @@ class HnswGraph {
   // all in another place.
   static constexpr size_t kSeeds = 16;
 
-  // Up to which key a walk expands and below which it keeps candidates, and the key from which that
-  // is reckoned.
-  struct WalkLimit {
-    uint32_t ranked = kFarthestKey;
-    uint32_t expanded = kFarthestKey;
-    uint32_t kept = kFarthestKey;
-  };
-
   struct Entry {
     uint32_t slot = 0;
     size_t level = 0;
@@ -236,9 +217,7 @@ class HnswGraph {
                uint32_t& key, WalkScratch& scratch) const;
   void WalkLevel(const QueryCode& query, const WalkEnd& end, size_t level, uint32_t entry,
                  uint32_t entry_key, WalkScratch& scratch) const;
-  WalkLimit LimitBehind(const QueryCode& query, const WalkEnd& end, uint32_t key) const;
-  bool Expand(const QueryCode& query, const WalkEnd& end, CandidatePool& pool, WalkLimit& limit,
-              uint32_t& slot) const;
+  size_t PlaceOfLive(const CandidatePool& pool, size_t rank) const;
   static void MixEquallyNear(uint32_t owner, std::span<ScoredSlot> sorted);
   void SelectNeighbors(std::span<const ScoredSlot> candidates, size_t count_max,
                        std::vector<ScoredSlot>& selected, WalkScratch& scratch) const;

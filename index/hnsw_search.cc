@@ -113,7 +113,7 @@ bool HnswSearch::Walk(const SearchPlan& plan, std::vector<Neighbor>& found) {
 WalkEnd HnswSearch::EndOf(size_t ef) const {
   WalkEnd end =
       options_.filter == nullptr ? place_.growth.EndOf(ef, options_.k) : WalkEnd{.places = ef};
-  end.are_all_live = place_.dead_count == 0;
+  end.some_are_dead = place_.dead_count > 0;
   end.places += std::min(end.places, end.places * place_.dead_count / std::max<size_t>(1, live_));
   return end;
 }
