@@ -11,7 +11,7 @@ constexpr size_t kSampled = 64, kSampledMin = 16;
 constexpr size_t kNearRank = 10, kFarRank = 100;
 
 // With the usual growth, hard queries take more beyond ef than easy ones save. With so much of it a
-// search takes what ef candidates take, within a tenth (bench/index_figures.md).
+// search takes about what ef candidates take (bench/index_figures.md).
 constexpr float kOfUsual = 0.9f;
 
 constexpr float kTimesAsFarMin = 1.0001f;
@@ -26,9 +26,11 @@ void DistanceGrowth::Note(size_t added, size_t vectors, const HnswGraph& graph,
                           WalkScratch& scratch) {
   const size_t all = added_.fetch_add(added, std::memory_order_relaxed) + added;
   size_t learns_at = learns_at_.load(std::memory_order_relaxed);
-  if (all < learns_at) return;
+  if (all < learns_at && 2 * vectors >= learnt_from_.load(std::memory_order_relaxed)) return;
   const size_t next = all + std::max(kVectorsMin, vectors);
-  if (learns_at_.compare_exchange_strong(learns_at, next)) Learn(vectors, graph, scratch);
+  if (!learns_at_.compare_exchange_strong(learns_at, next)) return;
+  learnt_from_ = vectors;
+  Learn(vectors, graph, scratch);
 }
 
 void DistanceGrowth::Learn(size_t vectors, const HnswGraph& graph, WalkScratch& scratch) {

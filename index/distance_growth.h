@@ -21,8 +21,8 @@ namespace simile::index_internal {
 class DistanceGrowth {
  public:
   // Notes that so many were added to what are `vectors` now. Learns once as many were added as
-  // there were last time. Under a ReaderEpochs::Visit. Cost: when it learns, walks to 64 vectors
-  // with 101 candidates each, 2 to 10 ms.
+  // there were last time, or less than half of those are left. Under a ReaderEpochs::Visit. Cost:
+  // when it learns, walks to 64 vectors with 101 candidates each, 2 to 10 ms.
   void Note(size_t added, size_t vectors, const HnswGraph& graph, WalkScratch& scratch);
 
   // Of a walk for the `k` nearest. Until something is learnt it ends when ef candidates are
@@ -37,6 +37,7 @@ class DistanceGrowth {
 
   std::atomic<size_t> added_{0};
   std::atomic<size_t> learns_at_{kVectorsMin};  // When so many were added.
+  std::atomic<size_t> learnt_from_{0};          // Vectors.
   std::atomic<float> exponent_{0};              // 0: not known.
 };
 

@@ -178,7 +178,6 @@ void HnswGraph::Descend(const QueryCode& query, size_t from_level, size_t to_lev
   }
 }
 
-// The place of the live candidate of a rank; the end when there are fewer.
 size_t HnswGraph::PlaceOfLive(const CandidatePool& pool, size_t rank) const {
   size_t place = 0;
   for (size_t live = 0; place < pool.size(); ++place) {
@@ -187,8 +186,8 @@ size_t HnswGraph::PlaceOfLive(const CandidatePool& pool, size_t rank) const {
   return place;
 }
 
-void HnswGraph::WalkLevel(const QueryCode& query, const WalkEnd& end, size_t level, uint32_t entry,
-                          uint32_t entry_key, WalkScratch& scratch) const {
+uint32_t HnswGraph::WalkLevel(const QueryCode& query, const WalkEnd& end, size_t level,
+                              uint32_t entry, uint32_t entry_key, WalkScratch& scratch) const {
   CandidatePool& pool = scratch.pool;
   pool.Reset(end.places);
   scratch.visited.Reset(slot_end());
@@ -197,6 +196,7 @@ void HnswGraph::WalkLevel(const QueryCode& query, const WalkEnd& end, size_t lev
       1, [entry](size_t) { return entry; }, scratch.fresh);
   WalkLimit limit(end, quantizer_, query, largest_squares_.load(std::memory_order_relaxed),
                   settings_.euclidean);
+  size_t ranked_place = end.places;  // Of the candidate that sets the limit.
   for (uint32_t slot = 0; pool.Expand(slot, limit.expanded());) {
     size_t expanded = 0, fresh = 0;
     do {
@@ -214,26 +214,31 @@ void HnswGraph::WalkLevel(const QueryCode& query, const WalkEnd& end, size_t lev
     const size_t near =
         nearer_(rows_, query, scratch.fresh, fresh, std::min(pool.bound(), limit.kept()),
                 scratch.near_slots, scratch.near_keys);
+    size_t nearest_place = end.places;
     for (size_t at = 0; at < near; ++at) {
       const size_t next = pool.next();
       const size_t place = pool.Insert(scratch.near_keys[at], scratch.near_slots[at]);
       if (place < next + fetched) FetchLinks(scratch.near_slots[at]);
+      nearest_place = std::min(nearest_place, place);
     }
-    if (end.rank == 0 || near == 0) continue;
+    if (end.rank == 0 || nearest_place > ranked_place) continue;
     const size_t place = end.some_are_dead ? PlaceOfLive(pool, end.rank) : end.rank - 1;
-    if (place < pool.size()) limit.SetBehind(pool.key(place));
+    if (place >= pool.size()) continue;
+    ranked_place = place;
+    limit.SetBehind(pool.key(place));
   }
+  return limit.ranked();
 }
 
-void HnswGraph::Walk(const QueryCode& query, const WalkEnd& end, WalkScratch& scratch) const {
+uint32_t HnswGraph::Walk(const QueryCode& query, const WalkEnd& end, WalkScratch& scratch) const {
   scratch.pool.Reset(end.places);
   const uint64_t packed = entry_.load(std::memory_order_acquire);
-  if (packed == kNoEntry) return;
+  if (packed == kNoEntry) return kFarthestKey;
   const Entry entry = Unpacked(packed);
   uint32_t slot = entry.slot;
   uint32_t key = KeyOf(query, slot);
   Descend(query, entry.level, 0, slot, key, scratch);
-  WalkLevel(query, end, 0, slot, key, scratch);
+  return WalkLevel(query, end, 0, slot, key, scratch);
 }
 
 // Whether the candidate is nearer to its owner than to each of the selected: links then lead into

@@ -69,8 +69,12 @@ class HnswGraph {
 
   // Fills scratch.pool with about the nearest slots to a query, of every state, as many as there
   // are places or up to where it ends; those that are inserted meanwhile may be missing. Nothing
-  // when the graph is empty.
-  void Walk(const QueryCode& query, const WalkEnd& end, WalkScratch& scratch) const;
+  // when the graph is empty. Gives the key of the candidate by which it ended; the farthest when
+  // all were expanded. That may have died meanwhile, or not be live yet.
+  uint32_t Walk(const QueryCode& query, const WalkEnd& end, WalkScratch& scratch) const;
+
+  // The place of the live candidate of a rank, counted from 1; the end when there are fewer.
+  size_t PlaceOfLive(const CandidatePool& pool, size_t rank) const;
 
   // The same of slots that pass: from each to the next, over at most one that does not, beginning
   // where the graph does and at some of those that pass (ACORN-1; Patel et al. 2024, arXiv
@@ -215,9 +219,8 @@ class HnswGraph {
   void FetchLinks(uint32_t slot) const;
   void Descend(const QueryCode& query, size_t from_level, size_t to_level, uint32_t& slot,
                uint32_t& key, WalkScratch& scratch) const;
-  void WalkLevel(const QueryCode& query, const WalkEnd& end, size_t level, uint32_t entry,
-                 uint32_t entry_key, WalkScratch& scratch) const;
-  size_t PlaceOfLive(const CandidatePool& pool, size_t rank) const;
+  uint32_t WalkLevel(const QueryCode& query, const WalkEnd& end, size_t level, uint32_t entry,
+                     uint32_t entry_key, WalkScratch& scratch) const;
   static void MixEquallyNear(uint32_t owner, std::span<ScoredSlot> sorted);
   void SelectNeighbors(std::span<const ScoredSlot> candidates, size_t count_max,
                        std::vector<ScoredSlot>& selected, WalkScratch& scratch) const;

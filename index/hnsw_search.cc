@@ -112,14 +112,24 @@ bool HnswSearch::Walk(const SearchPlan& plan, std::vector<Neighbor>& found) {
 // pass, at a rank that is left to chance.
 WalkEnd HnswSearch::EndOf(size_t ef) const {
   WalkEnd end =
-      options_.filter == nullptr ? place_.growth.EndOf(ef, options_.k) : WalkEnd{.places = ef};
+      options_.filter == nullptr ? place_.growth.EndOf(ef, FirstCount()) : WalkEnd{.places = ef};
   end.some_are_dead = place_.dead_count > 0;
   end.places += std::min(end.places, end.places * place_.dead_count / std::max<size_t>(1, live_));
   return end;
 }
 
 std::vector<Neighbor> HnswSearch::Sweep(size_t ef) {
-  place_.graph.Walk(scratch_.query, EndOf(ef), scratch_);
+  const HnswGraph& graph = place_.graph;
+  const WalkEnd end = EndOf(ef);
+  const uint32_t ended_by = graph.Walk(scratch_.query, end, scratch_);
+  if (ended_by != kFarthestKey) {
+    // By one that was not live: inserts run, or it was removed meanwhile. What lies behind was left
+    // out.
+    const size_t place = graph.PlaceOfLive(scratch_.pool, end.rank);
+    if (place >= scratch_.pool.size() || scratch_.pool.key(place) > ended_by) {
+      graph.Walk(scratch_.query, {.places = end.places}, scratch_);
+    }
+  }
   return Reranked();
 }
 
@@ -136,9 +146,7 @@ std::vector<Neighbor> HnswSearch::TwoHop(const SearchPlan& plan) {
 // rounding may have put there.
 std::vector<Neighbor> HnswSearch::Reranked() {
   const HnswGraph& graph = place_.graph;
-  // Places of one label may both be among the first. A vector whose replacing begins meanwhile may
-  // make it one too few; then a wider walk follows.
-  const size_t first = options_.k + place_.upserting.load(std::memory_order_relaxed);
+  const size_t first = FirstCount();
   scratch_.slots.clear();
   uint32_t last_key = kFarthestKey;
   for (size_t at = 0; at < scratch_.pool.size(); ++at) {

@@ -56,6 +56,11 @@ class HnswSearch {
 
  private:
   bool Walk(const SearchPlan& plan, std::vector<Neighbor>& found);
+  // How many places hold the k nearest: those of one label may both be among the first. A vector
+  // whose replacing begins meanwhile may make it one too few; then a wider walk follows.
+  size_t FirstCount() const {
+    return options_.k + place_.upserting.load(std::memory_order_relaxed);
+  }
   WalkEnd EndOf(size_t ef) const;
   std::vector<Neighbor> Sweep(size_t ef);
   std::vector<Neighbor> TwoHop(const SearchPlan& plan);

@@ -19,7 +19,7 @@ struct WalkEnd {
   // What lies so far is not kept, but for what rounding may hide.
   size_t rank = 0;
   float times_as_far = 1;
-  bool some_are_dead = true;  // Else all candidates are live.
+  bool some_are_dead = true;  // Else it takes all candidates for live.
 };
 
 // How far a walk goes, as keys.
@@ -46,6 +46,9 @@ class WalkLimit {
   // below this one they are kept.
   uint32_t kept() const { return kept_; }
 
+  // The key that it was reckoned from; the farthest before there was one.
+  uint32_t ranked() const { return ranked_; }
+
   // By the key of the candidate of the walk's rank.
   void SetBehind(uint32_t key) {
     if (key == ranked_) return;
@@ -54,7 +57,7 @@ class WalkLimit {
     const uint32_t far =
         quantizer_.KeyAt(times_as_far_ * distance, query_, largest_squares_, euclidean_);
     expanded_ = std::max(far, Behind(key, deviation_));
-    kept_ = std::max(far, Behind(key, slack_ + 1));
+    kept_ = std::max(far, Behind(Behind(key, slack_), 1));
   }
 
  private:
@@ -68,8 +71,7 @@ class WalkLimit {
   const float largest_squares_;
   const bool euclidean_;
   uint32_t deviation_ = 0, slack_ = 0;
-  uint32_t ranked_ = kFarthestKey;  // What it was reckoned from.
-  uint32_t expanded_ = kFarthestKey, kept_ = kFarthestKey;
+  uint32_t ranked_ = kFarthestKey, expanded_ = kFarthestKey, kept_ = kFarthestKey;
 };
 
 }  // namespace simile::index_internal
