@@ -328,7 +328,8 @@ double RecallOfWalks(const VectorIndex& index, std::span<const std::vector<float
     EXPECT_THAT(walked, IsOk());
     EXPECT_EQ(walked->strategy, SearchStrategy::kGraph);
     const std::vector<uint64_t> labels = LabelsOf(*walked);
-    for (const uint64_t label : LabelsOf(*scanned)) found += std::ranges::count(labels, label);
+    for (const uint64_t label : LabelsOf(*scanned))
+      found += static_cast<size_t>(std::ranges::count(labels, label));
   }
   return static_cast<double>(found) / static_cast<double>(queries.size() * k);
 }
