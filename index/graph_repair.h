@@ -23,7 +23,7 @@ namespace simile::index_internal {
 // 3. After one more grace period nobody can be at a condemned slot: it is free.
 // A pass begins when one slot in sixteen is dead and takes thirty slots for each write, so about
 // half of the writes of a collection whose documents are only replaced have a part in it; an update
-// then costs 1.4 inserts (bench/index_figures.md).
+// then costs about 1.5 inserts (bench/index_figures.md).
 //
 // Thread safety: all methods may be called together; of Step, one thread works and others go on.
 class GraphRepair {

@@ -110,20 +110,15 @@ std::vector<absl::StatusOr<SearchAnswer>> SettlingIndex::SearchBatch(
   const std::vector<absl::StatusOr<SearchAnswer>> waiting = waiting_.SearchBatch(queries);
   std::vector<BatchQuery> others(queries.begin(), queries.end());
   for (size_t at = 0; at < queries.size(); ++at) {
-    // Else the index would look everywhere for labels that wait.
+    // Else the index would look everywhere for labels that wait. What is moved meanwhile is counted
+    // as waiting and found in both; that costs no result, since an index that has fewer than k
+    // compares with all that pass.
     if (waiting[at].ok()) others[at].options.passing_elsewhere = waiting[at]->estimate.candidates;
   }
   std::vector<absl::StatusOr<SearchAnswer>> answers = index_->SearchBatch(others);
   for (size_t at = 0; at < queries.size(); ++at) {
     if (!waiting[at].ok()) answers[at] = waiting[at].status();
-    if (!answers[at].ok()) continue;
-    const SearchOptions& options = queries[at].options;
-    Merge(*waiting[at], options, *answers[at]);
-    // What was moved meanwhile was counted as waiting, and found twice.
-    if (options.filter == nullptr || answers[at]->exact) continue;
-    if (answers[at]->neighbors.size() >= std::min(options.k, options.filter->count())) continue;
-    answers[at] = index_->Search(queries[at].vector, options);
-    if (answers[at].ok()) Merge(*waiting[at], options, *answers[at]);
+    if (answers[at].ok()) Merge(*waiting[at], queries[at].options, *answers[at]);
   }
   return answers;
 }
