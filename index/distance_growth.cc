@@ -7,7 +7,7 @@
 namespace simile::index_internal {
 namespace {
 
-constexpr size_t kSampled = 64, kSampledMin = 16;
+constexpr size_t kSampled = 256, kSampledMin = 16;
 constexpr size_t kNearRank = 10, kFarRank = 100;
 
 // With the usual growth, hard queries take more beyond ef than easy ones save. With so much of it a
