@@ -242,9 +242,8 @@ void MeasureAndPrint(const Options& options, const std::vector<v1::SearchRequest
   std::ranges::sort(all);
   const auto count = static_cast<double>(all.size() * batch);
   fmt::print(
-      "  {:2} clients, {:2} a call  {:6.0f} queries/s  p50 {:.2f} ms  p99 {:.2f} ms  {:.3f} ms of "
-      "the "
-      "server's processor each  {} failed\n",
+      "  {:2} clients, {:2} a call  {:6.0f} queries/s  p50 {:.2f} ms  p99 {:.2f} ms  "
+      "{:.3f} ms of the server's processor each  {} failed\n",
       client_count, batch, count / seconds, all[all.size() / 2], all[all.size() * 99 / 100],
       1000 * (ProcessorSeconds(options.server_pid) - processor) / count, failed.load());
   std::fflush(stdout);
